@@ -1,0 +1,6 @@
+//! tracecol: from kernel log lines to packets, connections and their timelines.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod model;

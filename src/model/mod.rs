@@ -1,0 +1,35 @@
+//! The nouns: what a line says, what a packet is, what a connection is.
+//!
+//! Plain data only. This folder knows no file, no clock, no database, no
+//! JSON and no terminal; everything else in the tree may name it.
+
+mod anomaly;
+mod connection;
+mod entry;
+mod header;
+mod ifname;
+mod line;
+mod outcome;
+mod packet;
+mod site;
+mod time;
+
+pub use anomaly::{Anomaly, AnomalyKind, Gap, GapReason, Severity};
+pub use connection::{
+    Completeness, Connection, ConnectionState, Endpoint, EvidenceOf, Link, LinkKind, LinkTarget,
+    NatChange, NatKind, TcpState, Tuple,
+};
+pub use entry::{Entry, TailKey};
+pub use header::{
+    Arp, ArpAddresses, Devices, Fragment, Header, Icmp, IcmpExtra, InnerPacket, Ip, IpFlags,
+    LinkHeader, Mac, Network, Protocol, Tcp, TcpFlags, TcpOptions, Transport, Vlan,
+};
+pub use ifname::IfName;
+pub use line::{HostId, LineKind, Position, SourceId, Trust};
+pub use outcome::Outcome;
+pub use packet::{
+    Confidence, Direction, Hop, Packet, PacketKey, Step, StepLines, Verdict, VerdictEvidence,
+    VerdictKind,
+};
+pub use site::{Hook, Layer, Site, SiteKind, Table};
+pub use time::{Boot, Stamp, Uptime, WallTime};
