@@ -5,6 +5,7 @@
 
 mod anomaly;
 mod connection;
+mod counts;
 mod entry;
 mod header;
 mod ifname;
@@ -19,6 +20,7 @@ pub use connection::{
     Completeness, Connection, ConnectionState, Endpoint, EvidenceOf, Link, LinkKind, LinkTarget,
     NatChange, NatKind, TcpState, Tuple,
 };
+pub use counts::Counts;
 pub use entry::{Entry, TailKey};
 pub use header::{
     Arp, ArpAddresses, Devices, Fragment, Header, Icmp, IcmpExtra, InnerPacket, Ip, IpFlags,
