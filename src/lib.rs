@@ -3,4 +3,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod filter;
 pub mod model;
+pub mod store;
+pub mod wire;
