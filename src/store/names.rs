@@ -41,6 +41,7 @@ struct Tables {
     hops: HashMap<i64, Hop>,
     paths: HashMap<i64, Arc<[Hop]>>,
     frames: HashMap<i64, Arc<[LinkHeader]>>,
+    shapes: HashMap<i64, Arc<[u8]>>,
     devices: HashMap<i64, IfName>,
 }
 
@@ -78,6 +79,7 @@ impl Names {
     cached!(hop, hops, i64, Hop, load_hop);
     cached!(path, paths, i64, Arc<[Hop]>, load_path);
     cached!(frames, frames, i64, Arc<[LinkHeader]>, load_frames);
+    cached!(shape, shapes, i64, Arc<[u8]>, load_shape);
     cached!(device, devices, i64, IfName, load_device);
 
     /// The public id of a connection or packet.
@@ -126,6 +128,14 @@ async fn load_frames(pool: &SqlitePool, id: i64) -> Result<Arc<[LinkHeader]>, St
         .await?;
     let bytes = found.ok_or(StoreError::Damaged("a list of frames is missing"))?;
     Ok(read_frames(&bytes)?.into())
+}
+
+async fn load_shape(pool: &SqlitePool, id: i64) -> Result<Arc<[u8]>, StoreError> {
+    let found: Option<Vec<u8>> = sqlx::query_scalar("select bytes from shape where id = ?")
+        .bind(id)
+        .fetch_optional(pool)
+        .await?;
+    Ok(found.ok_or(StoreError::Damaged("a shape is missing"))?.into())
 }
 
 async fn load_hop(pool: &SqlitePool, id: i64) -> Result<Hop, StoreError> {

@@ -316,12 +316,10 @@ impl Page<'_> {
                 ("select c.* from connection c where ", "c.first_wall_us", "c.id")
             }
             Target::Packets => (
-                "select p.*, s.frames, s.bytes, w.path, w.host, w.boot, w.direction, w.trust,
-                    w.confidence, w.verdict, w.evidence, w.verdict_hop
+                "select p.*, w.path, w.shape, w.host, w.boot, w.direction, w.trust, w.confidence,
+                    w.verdict, w.evidence, w.verdict_hop
                  from packet p
                  join way w on w.id = p.way
-                 join shape s on s.n = max(p.shape, 0)
-                    and s.owner = iif(p.shape < 0 or p.connection is null, p.id, p.connection)
                  where ",
                 "p.wall_us",
                 "p.id",

@@ -43,12 +43,10 @@ impl Store {
     pub async fn packet(&self, id: &PublicId) -> Result<Option<PacketRow>, StoreError> {
         let Some(key) = self.key_of(id, IdKind::Packet).await? else { return Ok(None) };
         let found: Option<PacketColumns> = sqlx::query_as(
-            "select p.*, s.frames, s.bytes, w.path, w.host, w.boot, w.direction, w.trust, w.confidence,
+            "select p.*, w.path, w.shape, w.host, w.boot, w.direction, w.trust, w.confidence,
                 w.verdict, w.evidence, w.verdict_hop
              from packet p
              join way w on w.id = p.way
-             join shape s on s.n = max(p.shape, 0)
-                and s.owner = iif(p.shape < 0 or p.connection is null, p.id, p.connection)
              where p.id = ?",
         )
         .bind(key)
@@ -61,12 +59,10 @@ impl Store {
     pub async fn packets_of(&self, id: &PublicId) -> Result<Vec<PacketRow>, StoreError> {
         let Some(key) = self.key_of(id, IdKind::Connection).await? else { return Ok(Vec::new()) };
         let found: Vec<PacketColumns> = sqlx::query_as(
-            "select p.*, s.frames, s.bytes, w.path, w.host, w.boot, w.direction, w.trust, w.confidence,
+            "select p.*, w.path, w.shape, w.host, w.boot, w.direction, w.trust, w.confidence,
                 w.verdict, w.evidence, w.verdict_hop
              from packet p
              join way w on w.id = p.way
-             join shape s on s.n = max(p.shape, 0)
-                and s.owner = iif(p.shape < 0 or p.connection is null, p.id, p.connection)
              where p.connection = ?
              order by p.wall_us, p.uptime_us, p.id",
         )
@@ -108,12 +104,13 @@ impl Store {
     async fn packet_of(&self, columns: PacketColumns) -> Result<Packet, StoreError> {
         let hops = self.names.path(&self.readers, columns.path).await?;
         let frames = self.names.frames(&self.readers, columns.frames).await?;
+        let shape = self.names.shape(&self.readers, columns.shape).await?;
         let key = from_row_key(columns.id);
         let steps = codec::decode(&Stored {
             key,
             columns: columns.columns,
             gaps: columns.gaps.as_deref(),
-            shape: &columns.shape,
+            shape: &shape,
             frames: &frames,
             detail: &columns.detail,
             hops: &hops,
@@ -164,7 +161,7 @@ pub(crate) struct PacketColumns {
     columns: codec::Columns,
     gaps: Option<String>,
     frames: i64,
-    shape: Vec<u8>,
+    shape: i64,
     detail: Vec<u8>,
 }
 
@@ -188,13 +185,10 @@ impl FromRow<'_, SqliteRow> for PacketColumns {
                 length: number("length")?,
                 ip_id: number("ip_id")?,
                 tcp_flags: number("tcp_flags")?,
-                seq: number("seq")?,
-                ack: number("ack")?,
-                window: number("window")?,
             },
             gaps: row.try_get("gaps")?,
             frames: row.try_get("frames")?,
-            shape: row.try_get("bytes")?,
+            shape: row.try_get("shape")?,
             detail: row.try_get("detail")?,
         })
     }

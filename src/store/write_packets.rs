@@ -1,8 +1,9 @@
 //! Packets on their way into the database.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use foldhash::{HashMap, HashSet, HashSetExt as _};
+use foldhash::{HashSet, HashSetExt as _};
 use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
 
@@ -16,30 +17,17 @@ use crate::store::intern::Intern;
 use crate::store::key::packet_row_key;
 use crate::store::write::{Minutes, Mode, Written};
 
-/// Shapes that the packets of one connection share. Beyond that each packet keeps its own.
-const SHAPES: usize = 64;
-
-/// Owners whose shapes are kept in memory.
-const OWNERS: usize = 32_768;
+/// A block is this many bits of packet keys: 1 MiB of a source.
+pub(crate) const BLOCK_BITS: u32 = 20;
 
 /// Endpoints kept in memory.
 const ENDPOINTS: usize = 131_072;
 
-/// `packet.shape` of a packet that has its own.
-pub(crate) const OWN_SHAPE: i64 = -1;
-
 /// What the database is known to hold. Depends on nothing but what was stored: forgetting costs time only.
 #[derive(Default)]
 pub(crate) struct Known {
-    shapes: HashMap<i64, Vec<ShapeKey>>,
     endpoints: HashSet<EndpointKey>,
     new_endpoints: Vec<EndpointKey>,
-}
-
-#[derive(PartialEq, Eq)]
-struct ShapeKey {
-    frames: i64,
-    bytes: Box<[u8]>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,7 +38,6 @@ struct EndpointKey {
 
 impl Known {
     pub(crate) fn forget(&mut self) {
-        self.shapes.clear();
         self.endpoints.clear();
         self.new_endpoints.clear();
     }
@@ -93,9 +80,9 @@ impl Known {
 /// A row of table `packet`.
 struct PacketColumns {
     id: i64,
-    connection: Option<i64>,
+    behind: Option<i64>,
     way: i64,
-    shape: i64,
+    frames: i64,
     wall_us: Option<i64>,
     uptime_us: Option<i64>,
     columns: Columns,
@@ -103,21 +90,13 @@ struct PacketColumns {
     detail: Vec<u8>,
 }
 
-/// A row of table `shape`.
-struct ShapeColumns {
-    owner: i64,
-    n: i64,
-    frames: i64,
-    bytes: Box<[u8]>,
-}
-
 /// The packets of a batch.
 pub(crate) struct Packets {
     mode: Mode,
     stored_before: HashSet<i64>,
     rows: Vec<PacketColumns>,
-    shapes: Vec<ShapeColumns>,
     minutes: Minutes,
+    blocks: BTreeSet<(i64, i64)>,
 }
 
 impl Packets {
@@ -126,8 +105,8 @@ impl Packets {
             mode,
             stored_before: HashSet::new(),
             rows: Vec::new(),
-            shapes: Vec::new(),
             minutes: Minutes::new(),
+            blocks: BTreeSet::new(),
         }
     }
 
@@ -171,20 +150,19 @@ impl Packets {
             return Ok(());
         }
         let encoded = codec::encode(packet).ok_or(StoreError::EmptyPacket)?;
-        let way = intern.way(connection, packet).await?;
+        let way = intern.way(connection, packet, &encoded.shape).await?;
         let frames = intern.frames(connection, &encoded.frames).await?;
         let owner = packet.connection.map(packet_row_key).transpose()?;
-        let shape = ShapeKey { frames, bytes: encoded.shape.into() };
-        let shape = self.shape(connection, known, id, owner.unwrap_or(id), shape).await?;
         show_endpoints(known, owner.unwrap_or(id), packet);
         let wall_us = packet.first.wall.map(|wall| wall.0);
         let minute = wall_us.map_or(-1, |wall| wall.div_euclid(60_000_000));
         *self.minutes.entry((way, minute)).or_default() += 1;
+        self.blocks.insert((way, id >> BLOCK_BITS));
         self.rows.push(PacketColumns {
             id,
-            connection: owner,
+            behind: owner.map(|owner| id - owner),
             way,
-            shape,
+            frames,
             wall_us,
             uptime_us: packet.first.uptime.map(|uptime| uptime.0.cast_signed()),
             columns: encoded.columns,
@@ -194,72 +172,22 @@ impl Packets {
         Ok(())
     }
 
-    /// The number of a packet's shape among those of its owner.
-    async fn shape(
-        &mut self,
-        connection: &mut SqliteConnection,
-        known: &mut Known,
-        id: i64,
-        owner: i64,
-        shape: ShapeKey,
-    ) -> Result<i64, StoreError> {
-        if !known.shapes.contains_key(&owner) {
-            let stored = if id == owner && self.mode == Mode::New {
-                Vec::new()
-            } else {
-                self.stored_shapes(connection, owner).await?
-            };
-            if known.shapes.len() >= OWNERS {
-                known.shapes.clear();
-            }
-            known.shapes.insert(owner, stored);
-        }
-        let shapes = known.shapes.entry(owner).or_default();
-        if let Some(n) = shapes.iter().position(|stored| *stored == shape) {
-            return Ok(i64::try_from(n).unwrap_or(OWN_SHAPE));
-        }
-        let ShapeKey { frames, bytes } = shape;
-        if shapes.len() >= SHAPES && id != owner {
-            self.shapes.push(ShapeColumns { owner: id, n: 0, frames, bytes });
-            return Ok(OWN_SHAPE);
-        }
-        let n = i64::try_from(shapes.len()).unwrap_or(OWN_SHAPE);
-        shapes.push(ShapeKey { frames, bytes: bytes.clone() });
-        self.shapes.push(ShapeColumns { owner, n, frames, bytes });
-        Ok(n)
-    }
-
-    /// The shapes of an owner that are in the database or wait in this batch.
-    async fn stored_shapes(
-        &self,
-        connection: &mut SqliteConnection,
-        owner: i64,
-    ) -> Result<Vec<ShapeKey>, StoreError> {
-        let rows: Vec<(i64, Vec<u8>)> =
-            sqlx::query_as("select frames, bytes from shape where owner = ? order by n")
-                .bind(owner)
-                .fetch_all(connection)
-                .await?;
-        let waiting = self.shapes.iter().filter(|shape| shape.owner == owner);
-        let waiting = waiting.map(|shape| (shape.frames, shape.bytes.to_vec()));
-        let all = rows.into_iter().chain(waiting);
-        Ok(all.map(|(frames, bytes)| ShapeKey { frames, bytes: bytes.into() }).collect())
-    }
-
     pub(crate) async fn store(
         self,
         connection: &mut SqliteConnection,
     ) -> Result<Written, StoreError> {
         let n_rows = self.rows.len() as u64;
-        let n_shapes = self.shapes.len() as u64;
-        let stored = insert(connection, &PACKETS, self.rows, bind_packet).await?
-            + insert(connection, &SHAPE_ROWS, self.shapes, bind_shape).await?;
-        if stored < n_rows + n_shapes {
+        if insert(connection, &PACKETS, self.rows, bind_packet).await? < n_rows {
             return Ok(Written::Again);
         }
         let minutes = self.minutes.into_iter().collect();
         insert(connection, &MINUTES, minutes, |values, ((way, minute), packets)| {
             values.push_bind(way).push_bind(minute).push_bind(packets);
+        })
+        .await?;
+        let blocks = self.blocks.into_iter().collect();
+        insert(connection, &BLOCKS, blocks, |values, (way, block)| {
+            values.push_bind(way).push_bind(block);
         })
         .await?;
         Ok(Written::Done)
@@ -281,40 +209,27 @@ fn show_endpoints(known: &mut Known, owner: i64, packet: &Packet) {
 }
 
 const PACKETS: Insert = Insert {
-    head: "insert or ignore into packet (id, connection, way, shape, wall_us, uptime_us, length, ip_id,
-        tcp_flags, seq, ack, window, gaps, detail) ",
+    head:
+        "insert or ignore into packet (id, behind, way, frames, wall_us, uptime_us, length, ip_id,
+        tcp_flags, gaps, detail) ",
     tail: "",
-    columns: 14,
+    columns: 11,
 };
 
 fn bind_packet(values: &mut Values<'_>, row: PacketColumns) {
     let number = |value: Option<u64>| value.map(u64::cast_signed);
     values
         .push_bind(row.id)
-        .push_bind(row.connection)
+        .push_bind(row.behind)
         .push_bind(row.way)
-        .push_bind(row.shape)
+        .push_bind(row.frames)
         .push_bind(row.wall_us)
         .push_bind(row.uptime_us)
         .push_bind(number(row.columns.length))
         .push_bind(number(row.columns.ip_id))
         .push_bind(number(row.columns.tcp_flags))
-        .push_bind(number(row.columns.seq))
-        .push_bind(number(row.columns.ack))
-        .push_bind(number(row.columns.window))
         .push_bind(row.gaps)
         .push_bind(row.detail);
-}
-
-const SHAPE_ROWS: Insert =
-    Insert { head: "insert or ignore into shape (owner, n, frames, bytes) ", tail: "", columns: 4 };
-
-fn bind_shape(values: &mut Values<'_>, row: ShapeColumns) {
-    values
-        .push_bind(row.owner)
-        .push_bind(row.n)
-        .push_bind(row.frames)
-        .push_bind(row.bytes.into_vec());
 }
 
 const MINUTES: Insert = Insert {
@@ -322,3 +237,6 @@ const MINUTES: Insert = Insert {
     tail: " on conflict (way, minute) do update set packets = packets + excluded.packets",
     columns: 3,
 };
+
+const BLOCKS: Insert =
+    Insert { head: "insert or ignore into way_block (way, block) ", tail: "", columns: 2 };

@@ -7,23 +7,23 @@ use crate::model::{
     Mac, Network, Protocol, Tcp, TcpFlags, TcpOptions, Transport,
 };
 use crate::store::codec::Damaged;
-use crate::store::codec::bytes::{Input, narrow, put_fixed, put_varint};
-use crate::store::codec::flat::{Field, Flat};
+use crate::store::codec::bytes::{Input, narrow, put_bytes, put_fixed, put_varint};
+use crate::store::codec::flat::{Field, Flat, Parts, Sources};
 
 /// How deep a quoted packet may quote another. The kernel prints one level.
 const MAX_DEPTH: u8 = 8;
 
-pub(super) const NETWORK_TRUNCATED: u64 = 1;
-pub(super) const NETWORK_INCOMPLETE: u64 = 2;
-pub(super) const NETWORK_IP: u64 = 3;
-pub(super) const NETWORK_ARP: u64 = 4;
+const NETWORK_TRUNCATED: u64 = 1;
+const NETWORK_INCOMPLETE: u64 = 2;
+const NETWORK_IP: u64 = 3;
+const NETWORK_ARP: u64 = 4;
 
-pub(super) const TRANSPORT_INCOMPLETE: u64 = 1;
-pub(super) const TRANSPORT_TCP: u64 = 2;
-pub(super) const TRANSPORT_UDP: u64 = 3;
+const TRANSPORT_INCOMPLETE: u64 = 1;
+const TRANSPORT_TCP: u64 = 2;
+const TRANSPORT_UDP: u64 = 3;
 pub(super) const TRANSPORT_PORTS: u64 = 4;
-pub(super) const TRANSPORT_ICMP: u64 = 5;
-pub(super) const TRANSPORT_SPI: u64 = 6;
+const TRANSPORT_ICMP: u64 = 5;
+const TRANSPORT_SPI: u64 = 6;
 
 /// Flattens a header. `hop_devices` are those of the step's hop; `link` is the place of its
 /// link-layer header in the packet's list of frames.
@@ -280,8 +280,11 @@ fn flatten_icmp(icmp: &Icmp, flat: &mut Flat) {
     if let Some(inner) = &icmp.inner {
         let mut quoted = Flat::empty();
         flatten_ip(inner, &mut quoted);
+        let mut parts = Parts::default();
+        quoted.put_difference(&Flat::empty(), &mut parts);
         let mut bytes = Vec::new();
-        quoted.put_difference(&Flat::empty(), &mut bytes);
+        put_bytes(&mut bytes, &parts.shared);
+        bytes.append(&mut parts.own);
         flat.set_string(Field::Inner, bytes);
     }
 }
@@ -290,7 +293,10 @@ fn unflatten_icmp(flat: &Flat, depth: u8) -> Result<Icmp, Damaged> {
     let inner = match flat.string(Field::Inner) {
         None => None,
         Some(bytes) => {
-            let quoted = Flat::empty().changed(&mut Input::new(bytes), false)?;
+            let mut own = Input::new(bytes);
+            let shared = Input::new(own.bytes()?);
+            let mut sources = Sources { shared, own, elsewhere: Flat::empty() };
+            let quoted = Flat::empty().changed(&mut sources, false)?;
             Some(Box::new(unflatten_ip(&quoted, depth + 1)?))
         }
     };
