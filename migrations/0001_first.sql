@@ -225,7 +225,6 @@ create table endpoint (
     owner integer not null,               -- connection.id, or packet.id of a packet without connection
     primary key (addr, port, owner)
 ) strict, without rowid;
-create index endpoint_port on endpoint (port);
 
 -- A packet: one skb's way through one host.
 create table packet (
@@ -242,7 +241,9 @@ create table packet (
     gaps text,                            -- µs from step to step. One character each: its code less 32, and
                                           -- less 2048 from 0xe000 on. Or a tab and numbers with commas.
                                           -- Null when unknown
-    detail blob not null                  -- addresses, SEQ, options …, and line positions, packed
+    detail blob not null                  -- addresses, SEQ, options …, and line positions, packed; of a packet
+                                          -- with behind > 0 only what the connection's first one
+                                          -- does not let expect
 ) strict;
 create index packet_connection on packet (connection);
 create index packet_wall on packet (wall_us);

@@ -11,11 +11,12 @@ use crate::model::{
     NatChange, NatKind, Protocol, Stamp, Trust, Tuple, Uptime, Verdict, VerdictEvidence,
     VerdictKind, WallTime,
 };
+use crate::store::StoreError;
 use crate::store::key::{IdKind, PublicId, from_row_key, row_key};
 use crate::store::names::HostName;
+use crate::store::read::Reader;
 use crate::store::read_links::{LinkRow, list};
 use crate::store::words::Coded;
-use crate::store::{Store, StoreError};
 
 /// A connection with what surrounds it.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,20 +31,23 @@ pub struct ConnectionRow {
     pub links: Vec<LinkRow>,
 }
 
-impl Store {
+impl Reader<'_> {
     /// The connection with this id.
-    pub async fn connection(&self, id: &PublicId) -> Result<Option<ConnectionRow>, StoreError> {
+    pub(crate) async fn connection(
+        &mut self,
+        id: &PublicId,
+    ) -> Result<Option<ConnectionRow>, StoreError> {
         let Some(key) = self.key_of(id, IdKind::Connection).await? else { return Ok(None) };
         let found: Option<Columns> = sqlx::query_as("select * from connection where id = ?")
             .bind(key)
-            .fetch_optional(&self.readers)
+            .fetch_optional(&mut *self.connection)
             .await?;
         Ok(self.connection_rows(found.into_iter().collect()).await?.pop())
     }
 
     /// The row key that a public id stands for; none when it is of the other kind or of no known source.
     pub(crate) async fn key_of(
-        &self,
+        &mut self,
         id: &PublicId,
         kind: IdKind,
     ) -> Result<Option<i64>, StoreError> {
@@ -53,13 +57,13 @@ impl Store {
         let (tag, offset) = id.parts();
         let source: Option<u32> = sqlx::query_scalar("select id from source where tag = ?")
             .bind(tag)
-            .fetch_optional(&self.readers)
+            .fetch_optional(&mut *self.connection)
             .await?;
         source.map(|source| row_key(crate::model::SourceId(source), offset)).transpose()
     }
 
     pub(crate) async fn connection_rows(
-        &self,
+        &mut self,
         columns: Vec<Columns>,
     ) -> Result<Vec<ConnectionRow>, StoreError> {
         let keys: Vec<i64> = columns.iter().map(|columns| columns.id).collect();
@@ -68,10 +72,10 @@ impl Store {
         let mut rows = Vec::with_capacity(columns.len());
         for one in columns {
             let key = one.id;
-            let host = self.names.host(&self.readers, one.host).await?;
+            let host = self.host(one.host).await?;
             let connection = self.connection_of(one, nat.remove(&key).unwrap_or_default()).await?;
             rows.push(ConnectionRow {
-                id: self.names.public_id(&self.readers, IdKind::Connection, connection.key).await?,
+                id: self.public_id(IdKind::Connection, connection.key).await?,
                 host: HostName::clone(&host),
                 connection,
                 links: links.remove(&key).unwrap_or_default(),
@@ -81,13 +85,13 @@ impl Store {
     }
 
     async fn connection_of(
-        &self,
+        &mut self,
         columns: Columns,
         nat: Vec<NatChange>,
     ) -> Result<Connection, StoreError> {
         let mut interfaces = Vec::new();
         for device in numbers(&columns.interfaces)? {
-            interfaces.push(self.names.device(&self.readers, device).await?);
+            interfaces.push(self.device(device).await?);
         }
         let layers = numbers(&columns.layers)?.into_iter().map(Layer::from_code);
         let [original_src, original_dst, reply_src, reply_dst] = columns.endpoints;
@@ -115,24 +119,24 @@ impl Store {
         })
     }
 
-    pub(crate) async fn verdict(&self, columns: VerdictColumns) -> Result<Verdict, StoreError> {
+    pub(crate) async fn verdict(&mut self, columns: VerdictColumns) -> Result<Verdict, StoreError> {
         Ok(Verdict {
             kind: VerdictKind::from_code(columns.verdict)?,
             evidence: columns.evidence.map(VerdictEvidence::from_code).transpose()?,
             site: match columns.verdict_hop {
-                Some(hop) => Some(self.names.hop(&self.readers, hop).await?),
+                Some(hop) => Some(self.hop(hop).await?),
                 None => None,
             },
         })
     }
 
-    async fn nat_of(&self, keys: &[i64]) -> Result<HashMap<i64, Vec<NatChange>>, StoreError> {
+    async fn nat_of(&mut self, keys: &[i64]) -> Result<HashMap<i64, Vec<NatChange>>, StoreError> {
         let rows: Vec<NatColumns> = sqlx::query_as(
             "select * from nat where connection in (select value from json_each(?))
              order by connection, idx",
         )
         .bind(list(keys))
-        .fetch_all(&self.readers)
+        .fetch_all(&mut *self.connection)
         .await?;
         let mut nat: HashMap<i64, Vec<NatChange>> = HashMap::default();
         for row in rows {
@@ -142,7 +146,7 @@ impl Store {
                 from: from.read()?,
                 to: to.read()?,
                 site: match row.hop {
-                    Some(hop) => Some(self.names.hop(&self.readers, hop).await?),
+                    Some(hop) => Some(self.hop(hop).await?),
                     None => None,
                 },
                 evidence: EvidenceOf::from_code(row.evidence)?,

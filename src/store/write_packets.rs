@@ -3,22 +3,27 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use foldhash::{HashSet, HashSetExt as _};
+use foldhash::{HashMap, HashSet, HashSetExt as _};
 use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
 
 use crate::filter::shown_endpoints;
 use crate::model::{Endpoint, Header, Outcome, Packet};
 use crate::store::StoreError;
-use crate::store::codec::{self, Columns};
+use crate::store::codec::{self, Columns, Flow};
 use crate::store::endpoint::address_key;
 use crate::store::insert::{Insert, Values, insert};
 use crate::store::intern::Intern;
 use crate::store::key::packet_row_key;
+use crate::store::names::Names;
+use crate::store::read::Reader;
 use crate::store::write::{Minutes, Mode, Written};
 
 /// A block is this many bits of packet keys: 1 MiB of a source.
 pub(crate) const BLOCK_BITS: u32 = 20;
+
+/// Flows kept in memory.
+const FLOWS: usize = 32_768;
 
 /// Endpoints kept in memory.
 const ENDPOINTS: usize = 131_072;
@@ -28,6 +33,10 @@ const ENDPOINTS: usize = 131_072;
 pub(crate) struct Known {
     endpoints: HashSet<EndpointKey>,
     new_endpoints: Vec<EndpointKey>,
+    /// The flow of a connection; none when its first packet is not stored.
+    flows: HashMap<i64, Option<Flow>>,
+    /// The small tables, for reading a flow back.
+    names: Names,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,6 +49,30 @@ impl Known {
     pub(crate) fn forget(&mut self) {
         self.endpoints.clear();
         self.new_endpoints.clear();
+        self.flows.clear();
+        self.names.forget();
+    }
+
+    /// Makes room. Not within a batch: what a batch holds back is not in the database yet.
+    pub(crate) fn begin(&mut self) {
+        if self.flows.len() >= FLOWS {
+            self.flows.clear();
+        }
+    }
+
+    /// The flow that a packet of this connection may refer to.
+    async fn flow(
+        &mut self,
+        connection: &mut SqliteConnection,
+        owner: i64,
+    ) -> Result<Option<Flow>, StoreError> {
+        if let Some(flow) = self.flows.get(&owner) {
+            return Ok(*flow);
+        }
+        let mut reader = Reader { connection, names: &self.names };
+        let flow = reader.flows(&[owner]).await?.remove(&owner);
+        self.flows.insert(owner, flow);
+        Ok(flow)
     }
 
     /// Takes note that `owner` showed an address or port.
@@ -149,10 +182,17 @@ impl Packets {
         if self.mode == Mode::Careful && !self.stored_before.insert(id) {
             return Ok(());
         }
-        let encoded = codec::encode(packet).ok_or(StoreError::EmptyPacket)?;
+        let owner = packet.connection.map(packet_row_key).transpose()?;
+        let flow = match owner {
+            Some(owner) if owner != id => known.flow(connection, owner).await?,
+            _ => None,
+        };
+        let encoded = codec::encode(packet, flow.as_ref()).ok_or(StoreError::EmptyPacket)?;
+        if owner == Some(id) {
+            known.flows.insert(id, Flow::of(&packet.steps));
+        }
         let way = intern.way(connection, packet, &encoded.shape).await?;
         let frames = intern.frames(connection, &encoded.frames).await?;
-        let owner = packet.connection.map(packet_row_key).transpose()?;
         show_endpoints(known, owner.unwrap_or(id), packet);
         let wall_us = packet.first.wall.map(|wall| wall.0);
         let minute = wall_us.map_or(-1, |wall| wall.div_euclid(60_000_000));

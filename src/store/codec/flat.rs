@@ -1,10 +1,11 @@
 //! A header as a flat list of numbered fields, so that two headers can be compared and a difference stored.
 //!
-//! A difference is `set mask, [clear mask,] values`; the masks are varints with one bit a field.
+//! A difference is `set mask, [clear mask,] [expected masks,] values`; the masks are varints with one bit a field.
 //!
 //! The values of most fields differ from packet to packet or from flow to flow (addresses, ID, SEQ …).
 //! These are the packet's *own*: their bits stand in the difference, their values go elsewhere. What
-//! remains is the same for thousands of packets.
+//! remains is the same for thousands of packets. Own values that the first packet of the connection lets
+//! expect (addresses, ports, TTL) are told by their bit in an expected mask and need no byte at all.
 
 use crate::store::codec::Damaged;
 use crate::store::codec::bytes::{Input, put_bytes, put_fixed, put_varint};
@@ -18,8 +19,6 @@ enum Width {
     Varint,
     /// A length and bytes.
     Bytes,
-    /// TCP options: bytes, the usual ones shortened.
-    Options,
 }
 
 macro_rules! fields {
@@ -59,7 +58,7 @@ fields! {
     Ack Fixed(4) OWNED, "TCP acknowledgement.";
     Window Fixed(2) OWNED, "TCP window.";
     TcpFlags Varint OWNED, "TCP flags.";
-    TcpOptions Options OWNED, "TCP options.";
+    TcpOptions Bytes OWNED, "TCP options, unless they are time stamps alone.";
     UdpLength Fixed(2) OWNED, "UDP length.";
     Network Fixed(1) SHARED, "Which network header.";
     Src6High Fixed(8) OWNED, "IPv6 source, upper half.";
@@ -91,6 +90,7 @@ fields! {
     Cut Fixed(0) SHARED, "The line was cut.";
     Devices Bytes OWNED, "Devices, when they are not the hop's.";
     TcpOptionsTruncated Fixed(0) SHARED, "TCP options not readable.";
+    TcpStamps Fixed(8) OWNED, "The values of TCP options that are `NOP NOP Timestamp`, as nearly always.";
 }
 
 impl Field {
@@ -99,7 +99,7 @@ impl Field {
     }
 }
 
-const COUNT: usize = 50;
+const COUNT: usize = 51;
 
 /// The fields of a mask in the order of their numbers.
 fn fields(mut mask: u64) -> impl Iterator<Item = (Field, Width)> {
@@ -185,7 +185,7 @@ impl Flat {
     }
 
     fn differs(&self, other: &Self, field: Field, width: Width) -> bool {
-        if matches!(width, Width::Bytes | Width::Options) {
+        if width == Width::Bytes {
             self.string(field) != other.string(field)
         } else {
             self.number(field) != other.number(field)
@@ -205,7 +205,8 @@ impl Flat {
         if clear != 0 {
             put_varint(&mut out.shared, clear);
         }
-        for (field, width) in fields(set) {
+        let expected = self.put_expected(set, out);
+        for (field, width) in fields(set & !expected) {
             if out.elsewhere & field.bit() != 0 {
                 out.elsewhere &= !field.bit();
             } else {
@@ -215,13 +216,26 @@ impl Flat {
         clear != 0
     }
 
+    /// Appends which fields of `set` have an expected value; tells all of them.
+    fn put_expected(&self, set: u64, out: &mut Parts) -> u64 {
+        let Some(expected) = &out.expected else { return 0 };
+        let mut known = 0;
+        for flat in expected {
+            let fields = fields(set & flat.present & !known);
+            let same = fields.filter(|(field, width)| !self.differs(flat, *field, *width));
+            let same = same.fold(0, |mask, (field, _)| mask | field.bit());
+            put_varint(&mut out.shared, same);
+            known |= same;
+        }
+        known
+    }
+
     fn put_value(&self, field: Field, width: Width, out: &mut Vec<u8>) {
         let number = self.number(field).unwrap_or_default();
         match width {
             Width::Fixed(width) => put_fixed(out, number, width),
             Width::Varint => put_varint(out, number),
             Width::Bytes => put_bytes(out, self.string(field).unwrap_or_default()),
-            Width::Options => put_options(out, self.string(field).unwrap_or_default()),
         }
     }
 
@@ -234,7 +248,8 @@ impl Flat {
         }
         let mut flat = self.clone();
         flat.clear(clear);
-        for (field, width) in fields(set) {
+        let expected = flat.read_expected(set, from)?;
+        for (field, width) in fields(set & !expected) {
             if from.elsewhere.has(field) {
                 flat.set(field, from.elsewhere.number(field).unwrap_or_default());
                 from.elsewhere.clear(field.bit());
@@ -243,6 +258,22 @@ impl Flat {
             }
         }
         Ok(flat)
+    }
+
+    fn read_expected(&mut self, set: u64, from: &mut Sources<'_>) -> Result<u64, Damaged> {
+        let Some(expected) = &from.expected else { return Ok(0) };
+        let mut known = 0;
+        for flat in expected {
+            let same = from.shared.varint()?;
+            if same & !(set & flat.present) != 0 {
+                return Err(Damaged("nothing lets expect a value"));
+            }
+            for (field, _) in fields(same) {
+                self.set(field, flat.number(field).unwrap_or_default());
+            }
+            known |= same;
+        }
+        Ok(known)
     }
 
     fn read_value(
@@ -255,7 +286,6 @@ impl Flat {
             Width::Fixed(width) => self.set(field, input.fixed(width)?),
             Width::Varint => self.set(field, input.varint()?),
             Width::Bytes => self.set_string(field, input.bytes()?.to_vec()),
-            Width::Options => self.set_string(field, read_options(input)?),
         }
         Ok(())
     }
@@ -270,6 +300,8 @@ pub(super) struct Parts {
     pub own: Vec<u8>,
     /// Fields whose first value is stored in a column and not here.
     pub elsewhere: u64,
+    /// Values to expect; numbers only.
+    pub expected: Option<[Flat; 2]>,
 }
 
 impl Parts {
@@ -286,43 +318,14 @@ pub(super) struct Sources<'a> {
     pub own: Input<'a>,
     /// Fields whose first value comes from a column.
     pub elsewhere: Flat,
+    /// The values that were expected.
+    pub expected: Option<[Flat; 2]>,
 }
 
 impl<'a> Sources<'a> {
     fn part(&mut self, field: Field) -> &mut Input<'a> {
         if field.bit() & OWN == 0 { &mut self.shared } else { &mut self.own }
     }
-}
-
-/// `NOP NOP Timestamp`, the options of nearly every TCP segment; eight bytes follow.
-const TIMESTAMPS: [u8; 4] = [1, 1, 8, 10];
-
-/// Appends TCP options: 0 and eight bytes for time stamps alone, else their length plus one and all of them.
-fn put_options(out: &mut Vec<u8>, options: &[u8]) {
-    match options.strip_prefix(&TIMESTAMPS) {
-        Some(stamps) if stamps.len() == 8 => {
-            out.push(0);
-            out.extend_from_slice(stamps);
-        }
-        _ => {
-            put_varint(out, options.len() as u64 + 1);
-            out.extend_from_slice(options);
-        }
-    }
-}
-
-fn read_options(input: &mut Input<'_>) -> Result<Vec<u8>, Damaged> {
-    let mut options = Vec::new();
-    let length = match input.varint()? {
-        0 => {
-            options.extend_from_slice(&TIMESTAMPS);
-            8
-        }
-        length => length - 1,
-    };
-    let length = usize::try_from(length).map_err(|_| Damaged("a length is too large"))?;
-    options.extend_from_slice(input.take(length)?);
-    Ok(options)
 }
 
 #[cfg(test)]
@@ -334,6 +337,7 @@ mod tests {
             shared: Input::new(&parts.shared),
             own: Input::new(&parts.own),
             elsewhere: elsewhere.clone(),
+            expected: None,
         }
     }
 
@@ -379,18 +383,22 @@ mod tests {
     }
 
     #[test]
-    fn usual_tcp_options_are_short() {
-        for (options, length) in [
-            (vec![1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8], 9),
-            (vec![1, 1, 8, 10, 1, 2], 7),
-            (vec![], 1),
-            (vec![2, 4, 5, 180], 5),
-        ] {
-            let mut out = Vec::new();
-            put_options(&mut out, &options);
-            assert_eq!(out.len(), length, "{options:?}");
-            assert_eq!(read_options(&mut Input::new(&out)).unwrap(), options);
-        }
+    fn an_expected_value_needs_no_byte() {
+        let expected = |dst| {
+            let mut flat = Flat::empty();
+            flat.set(Field::Dst4, dst);
+            flat.set(Field::Dport, 80);
+            flat
+        };
+        let mut next = expected(2);
+        next.set(Field::Ttl, 64);
+        let expected = [expected(1), expected(2)];
+        let mut parts = Parts { expected: Some(expected.clone()), ..Parts::default() };
+        next.put_difference(&Flat::empty(), &mut parts);
+        assert_eq!(parts.shared, [0b1110, 0b1000, 0b100]);
+        assert_eq!(parts.own, [64]);
+        let mut sources = Sources { expected: Some(expected), ..sources(&parts, &Flat::empty()) };
+        assert_eq!(Flat::empty().changed(&mut sources, false).unwrap(), next);
     }
 
     #[test]

@@ -237,9 +237,20 @@ fn flatten_tcp(tcp: &Tcp, flat: &mut Flat) {
     flat.set_nonzero(Field::Urgent, tcp.urgent);
     match &tcp.options {
         TcpOptions::Absent => {}
-        TcpOptions::Bytes(bytes) => flat.set_string(Field::TcpOptions, bytes.to_vec()),
+        TcpOptions::Bytes(bytes) => match stamps(bytes) {
+            Some(stamps) => flat.set(Field::TcpStamps, stamps),
+            None => flat.set_string(Field::TcpOptions, bytes.to_vec()),
+        },
         TcpOptions::Truncated => flat.flag(Field::TcpOptionsTruncated, true),
     }
+}
+
+/// `NOP NOP Timestamp`, the options of nearly every TCP segment; eight bytes follow.
+const STAMPS: [u8; 4] = [1, 1, 8, 10];
+
+fn stamps(options: &[u8]) -> Option<u64> {
+    let stamps: [u8; 8] = options.strip_prefix(&STAMPS)?.try_into().ok()?;
+    Some(u64::from_be_bytes(stamps))
 }
 
 fn unflatten_tcp(flat: &Flat) -> Result<Tcp, Damaged> {
@@ -249,9 +260,11 @@ fn unflatten_tcp(flat: &Flat) -> Result<Tcp, Damaged> {
     };
     let options = if flat.has(Field::TcpOptionsTruncated) {
         TcpOptions::Truncated
+    } else if let Some(stamps) = flat.number(Field::TcpStamps) {
+        TcpOptions::Bytes([&STAMPS[..], &stamps.to_be_bytes()].concat().into())
     } else {
-        flat.string(Field::TcpOptions)
-            .map_or(TcpOptions::Absent, |bytes| TcpOptions::Bytes(bytes.into()))
+        let bytes = flat.string(Field::TcpOptions);
+        bytes.map_or(TcpOptions::Absent, |bytes| TcpOptions::Bytes(bytes.into()))
     };
     Ok(Tcp {
         sport: needed(flat, Field::Sport)?,
@@ -295,7 +308,7 @@ fn unflatten_icmp(flat: &Flat, depth: u8) -> Result<Icmp, Damaged> {
         Some(bytes) => {
             let mut own = Input::new(bytes);
             let shared = Input::new(own.bytes()?);
-            let mut sources = Sources { shared, own, elsewhere: Flat::empty() };
+            let mut sources = Sources { shared, own, elsewhere: Flat::empty(), expected: None };
             let quoted = Flat::empty().changed(&mut sources, false)?;
             Some(Box::new(unflatten_ip(&quoted, depth + 1)?))
         }
@@ -314,7 +327,7 @@ fn unflatten_icmp(flat: &Flat, depth: u8) -> Result<Icmp, Damaged> {
     })
 }
 
-fn set_address(flat: &mut Flat, address: IpAddr, v4: Field, high: Field, low: Field) {
+pub(super) fn set_address(flat: &mut Flat, address: IpAddr, v4: Field, high: Field, low: Field) {
     match address {
         IpAddr::V4(address) => flat.set(v4, u64::from(address.to_bits())),
         IpAddr::V6(address) => {

@@ -5,25 +5,32 @@
 //! *columns*, so that SQL can read them. Its *detail* has all other values and the line positions.
 //!
 //! ```text
-//! detail = flags, values, [offsets], lines
-//! flags  = those of the lines, and bit 7: the steps' offsets are here and not in column `gaps`
+//! detail = values, [offsets], lines
+//! flags  = those of the lines (one byte); of the packet (one byte):
+//!          bit 0 the steps' offsets are in the detail and not in column `gaps`
+//!          bit 1 values are those that the connection's first packet lets expect; bit 2 the other way round
 //! ```
+//!
+//! Both flags stand in the shape.
 //!
 //! This folder knows no SQL.
 
 mod bytes;
 mod flat;
+mod flow;
 mod frames;
 mod gaps;
 mod header;
 mod lines;
 mod shape;
 
+pub(crate) use flow::Flow;
 pub(crate) use frames::read_frames;
 
 use crate::model::{Hop, LinkHeader, Packet, PacketKey, Step};
 use crate::store::codec::bytes::Input;
 use crate::store::codec::flat::{Field, Flat, Sources};
+use crate::store::codec::flow::Way;
 use crate::store::codec::lines::Lines;
 
 /// Stored bytes that cannot be read back, with the reason.
@@ -57,26 +64,38 @@ pub(crate) struct Stored<'a> {
     pub frames: &'a [LinkHeader],
     pub detail: &'a [u8],
     pub hops: &'a [Hop],
+    /// The flow of the packet's connection, when [`needs_flow`] says so.
+    pub flow: Option<Flow>,
 }
 
-const OFFSETS: u8 = 0x80;
+const OFFSETS: u8 = 1;
+const EXPECTED: u8 = 2;
+const REVERSED: u8 = 4;
 
 const COLUMNS: u64 = Field::Length.bit() | Field::Id.bit() | Field::TcpFlags.bit();
 
-/// Packs a packet; `None` for a packet without steps, which cannot be told from damage.
-pub(crate) fn encode(packet: &Packet) -> Option<Encoded> {
-    let mut columns = Columns::default();
-    let shape = shape::take_apart(packet, COLUMNS, |header| columns.take(header))?;
+/// Packs a packet; `None` for a packet without steps, which cannot be told from damage. `flow` is that of
+/// its connection, when the connection's first packet is another one and already packed.
+pub(crate) fn encode(packet: &Packet, flow: Option<&Flow>) -> Option<Encoded> {
     let offsets: Vec<Option<i64>> = packet.steps.iter().map(|step| step.offset_us).collect();
     let gaps = gaps::to_text(&offsets);
     let lines = || packet.steps.iter().map(|step| &step.lines);
-    let flags = lines::flags(packet.key, lines());
-    let mut detail = vec![flags | if gaps.is_none() { OFFSETS } else { 0 }];
-    detail.extend_from_slice(&shape.parts.own);
+    let line_flags = lines::flags(packet.key, lines());
+    let way = Way::of(packet);
+    let mut flags = if gaps.is_none() { OFFSETS } else { 0 };
+    if flow.is_some() {
+        flags |= EXPECTED | if way == Way::Reversed { REVERSED } else { 0 };
+    }
+    let expected = flow.map(|flow| flow.expected(way));
+    let mut columns = Columns::default();
+    let shape = shape::take_apart(packet, [line_flags, flags], expected, COLUMNS, |header| {
+        columns.take(header);
+    })?;
+    let mut detail = shape.parts.own;
     if gaps.is_none() {
         gaps::put(&offsets, &mut detail);
     }
-    lines::put_lines(packet.key, flags, lines(), &mut detail);
+    lines::put_lines(packet.key, line_flags, lines(), &mut detail);
     Some(Encoded {
         columns,
         gaps,
@@ -86,12 +105,25 @@ pub(crate) fn encode(packet: &Packet) -> Option<Encoded> {
     })
 }
 
+/// Whether a packet of this shape can only be read with the flow of its connection.
+pub(crate) fn needs_flow(shape: &[u8]) -> Result<bool, Damaged> {
+    let [_, flags] = shape::read_flags(&mut Input::new(shape))?;
+    Ok(flags & EXPECTED != 0)
+}
+
 /// Undoes [`encode`].
 pub(crate) fn decode(stored: &Stored<'_>) -> Result<Vec<Step>, Damaged> {
-    let mut own = Input::new(stored.detail);
-    let flags = own.byte()?;
-    let shared = Input::new(stored.shape);
-    let mut sources = Sources { shared, own, elsewhere: stored.columns.give() };
+    let mut shared = Input::new(stored.shape);
+    let [line_flags, flags] = shape::read_flags(&mut shared)?;
+    let expected = match (stored.flow, flags & EXPECTED != 0) {
+        (_, false) => None,
+        (None, true) => return Err(Damaged("the connection's first packet is missing")),
+        (Some(flow), true) => {
+            Some(flow.expected(if flags & REVERSED == 0 { Way::Same } else { Way::Reversed }))
+        }
+    };
+    let own = Input::new(stored.detail);
+    let mut sources = Sources { shared, own, elsewhere: stored.columns.give(), expected };
     let headers = shape::put_together(&mut sources, stored.hops, stored.frames)?;
     let mut input = sources.own;
     let offsets = match stored.gaps {
@@ -102,7 +134,7 @@ pub(crate) fn decode(stored: &Stored<'_>) -> Result<Vec<Step>, Damaged> {
     if offsets.len() != stored.hops.len() {
         return Err(Damaged("not as many offsets as steps"));
     }
-    let mut lines = Lines::new(stored.key, flags & !OFFSETS);
+    let mut lines = Lines::new(stored.key, line_flags);
     let mut steps = Vec::with_capacity(headers.len());
     for ((header, hop), offset_us) in headers.into_iter().zip(stored.hops).zip(offsets) {
         steps.push(Step { hop: hop.clone(), offset_us, header, lines: lines.next(&mut input)? });

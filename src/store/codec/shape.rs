@@ -1,7 +1,8 @@
 //! The headers of all steps: the first one in full, then what changes.
 //!
 //! ```text
-//! shape   = version, difference(nothing → first header), change*
+//! shape   = version, flags, difference(nothing → first header), change*
+//! flags   = see `mod.rs`
 //! change  = control, [skip], difference
 //! control = bits 0–1 base, bit 2 the difference has a clear mask, bits 3–7 steps before it that change nothing
 //!           (31: a varint with the rest follows)
@@ -14,7 +15,7 @@ use std::sync::Arc;
 
 use crate::model::{Devices, Header, Hop, LinkHeader, Packet};
 use crate::store::codec::Damaged;
-use crate::store::codec::bytes::put_varint;
+use crate::store::codec::bytes::{Input, put_varint};
 use crate::store::codec::flat::{Field, Flat, Parts, Sources};
 use crate::store::codec::header::{TRANSPORT_PORTS, flatten, unflatten};
 
@@ -83,15 +84,19 @@ fn as_ebtables_prints(routed: &Flat) -> Flat {
 }
 
 /// Takes a packet's headers apart; `None` for a packet without steps. The first values of `columns`
-/// are handed to `column`.
+/// are handed to `column`; `flags` are stored as they are.
 pub(super) fn take_apart(
     packet: &Packet,
+    flags: [u8; 2],
+    expected: Option<[Flat; 2]>,
     columns: u64,
     mut column: impl FnMut(&Flat),
 ) -> Option<Shape<'_>> {
     let (first_step, rest) = packet.steps.split_first()?;
     let mut frames = Vec::new();
-    let mut parts = Parts { shared: vec![VERSION], own: Vec::new(), elsewhere: columns };
+    let [first_flags, second_flags] = flags;
+    let shared = vec![VERSION, first_flags, second_flags];
+    let mut parts = Parts { shared, own: Vec::new(), elsewhere: columns, expected };
     let first = flatten_step(&first_step.header, &first_step.hop.devices, &mut frames);
     first.put_difference(&Flat::empty(), &mut parts);
     column(&first);
@@ -136,14 +141,22 @@ fn flatten_step<'a>(
 
 fn put_change(bases: &Bases, next: &Flat, skip: u64, parts: &mut Parts) {
     let mut best: Option<(u8, Parts)> = None;
+    let expected = parts.expected.take();
+    let mut tried = Parts { expected, ..Parts::default() };
     for number in 0..4 {
-        let mut tried = Parts { elsewhere: parts.elsewhere, ..Parts::default() };
+        tried.shared.clear();
+        tried.own.clear();
+        tried.elsewhere = parts.elsewhere;
         let clears = next.put_difference(&bases.base(number), &mut tried);
-        let length = |parts: &Parts| parts.shared.len() + parts.own.len();
+        // Shared bytes are stored once: the packet's own decide.
+        let length = |parts: &Parts| (parts.own.len(), parts.shared.len());
         if best.as_ref().is_none_or(|(_, best)| length(&tried) < length(best)) {
-            best = Some((number | u8::from(clears) << 2, tried));
+            let (shared, own) = (tried.shared.clone(), tried.own.clone());
+            let kept = Parts { shared, own, elsewhere: tried.elsewhere, expected: None };
+            best = Some((number | u8::from(clears) << 2, kept));
         }
     }
+    parts.expected = tried.expected;
     let Some((control, mut difference)) = best else { return };
     let short_skip = skip.min(31);
     parts.shared.push(control | short_skip.to_le_bytes()[0] << 3);
@@ -155,6 +168,14 @@ fn put_change(bases: &Bases, next: &Flat, skip: u64, parts: &mut Parts) {
     parts.elsewhere = difference.elsewhere;
 }
 
+/// Reads the flags of a shape.
+pub(super) fn read_flags(shared: &mut Input<'_>) -> Result<[u8; 2], Damaged> {
+    if shared.byte()? != VERSION {
+        return Err(Damaged("a shape of a later version"));
+    }
+    shared.array()
+}
+
 /// Puts the headers together again, one for each of `hops`; equal ones are shared.
 pub(super) fn put_together(
     from: &mut Sources<'_>,
@@ -162,9 +183,6 @@ pub(super) fn put_together(
     frames: &[LinkHeader],
 ) -> Result<Vec<Arc<Header>>, Damaged> {
     let (first_hop, rest) = hops.split_first().ok_or(Damaged("a path without hops"))?;
-    if from.shared.byte()? != VERSION {
-        return Err(Damaged("a shape of a later version"));
-    }
     let first = Flat::empty().changed(from, false)?;
     let mut headers = vec![Arc::new(unflatten(&first, &first_hop.devices, frames)?)];
     let mut bases = Bases::new(first, first_hop.site.is_bridge());
