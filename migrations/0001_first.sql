@@ -133,6 +133,14 @@ create table shape (
     bytes blob not null unique            -- packed; the first byte is the version
 ) strict;
 
+-- A boot of a host: how its two clocks go together.
+create table boot (
+    host integer not null,                -- host.id
+    boot integer not null,                -- counts the host's boots from 0
+    base_us integer not null,             -- wall time less uptime, of its first packet that has both
+    primary key (host, boot)
+) strict, without rowid;
+
 -- What a packet shares with thousands of others.
 create table way (
     id integer primary key,               -- 0, 1, 2 … in order of first appearance
@@ -182,8 +190,8 @@ create table connection (
     reply_dport integer,                  -- reply tuple: destination port
     src_key blob,                         -- `src` as 4 or 16 bytes, for ranges
     dst_key blob,                         -- `dst` as 4 or 16 bytes, for ranges
-    reply_src_key blob,                   -- `reply_src` as 4 or 16 bytes, for ranges
-    reply_dst_key blob,                   -- `reply_dst` as 4 or 16 bytes, for ranges
+    reply_src_key blob,                   -- `reply_src` as 4 or 16 bytes; null when it is `dst`
+    reply_dst_key blob,                   -- `reply_dst` as 4 or 16 bytes; null when it is `src`
     icmp_id integer,                      -- echo identifier, for ICMP
     state integer not null,               -- word `state`
     completeness integer not null,        -- word `completeness`
@@ -209,8 +217,11 @@ create table nat (
     connection integer not null,          -- connection.id
     idx integer not null,                 -- 0 for the first change
     kind integer not null,                -- word `nat`
+    from_side integer,                    -- 0 before it was the original source, 1 the original destination,
+                                          -- 2 the reply's source, 3 the reply's destination; null: as the next two say
     from_addr text,                       -- address before
     from_port integer,                    -- port before
+    to_side integer,                      -- the same for what it became
     to_addr text,                         -- address after
     to_port integer,                      -- port after
     hop integer,                          -- hop.id of the nat rule
@@ -234,7 +245,8 @@ create table packet (
     way integer not null,                 -- way.id: path, host, direction, verdict …
     frames integer not null,              -- frames.id
     wall_us integer,                      -- first line: µs since 1970, when the log tells
-    uptime_us integer,                    -- first line: µs since boot, when the log tells
+    skew_us integer,                      -- how far the clocks are apart: wall_us - boot.base_us - uptime; without
+                                          -- wall_us the uptime itself; null when the uptime is unknown
     length integer,                       -- IP total length in bytes
     ip_id integer,                        -- IPv4 identification
     tcp_flags integer,                    -- as on the wire: 1 FIN, 2 SYN, 4 RST, 8 PSH, 16 ACK …
@@ -333,7 +345,7 @@ select
     w.boot as boot,
     p.wall_us / 1000000.0 as time,                            -- epoch seconds
     p.wall_us as wall_us,
-    p.uptime_us as uptime_us,
+    case when p.wall_us is null then p.skew_us else p.wall_us - b.base_us - p.skew_us end as uptime_us,
     (select name from word where kind = 'direction' and code = w.direction) as direction,
     coalesce((select name from word where kind = 'protocol' and code = w.protocol), w.protocol) as protocol,
     case w.direction when 0 then c.src when 1 then c.reply_src end as src,
@@ -357,6 +369,7 @@ select
 from packet p
 join way w on w.id = p.way
 join host h on h.id = w.host
+left join boot b on b.host = w.host and b.boot = w.boot
 left join connection c on c.id = p.connection;
 
 -- The steps of packets: one row for each place that a packet's lines name.

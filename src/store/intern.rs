@@ -63,6 +63,13 @@ pub(crate) struct Way {
     pub lines: i64,
 }
 
+/// A way's row, with the host and boot it belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WayId {
+    pub id: i64,
+    pub boot: (i64, u32),
+}
+
 fn keep<K: Eq + std::hash::Hash, V>(map: &mut HashMap<K, V>, key: K, value: V) {
     if map.len() >= CAPACITY {
         map.clear();
@@ -329,7 +336,7 @@ impl Intern {
         connection: &mut SqliteConnection,
         packet: &Packet,
         shape: &[u8],
-    ) -> Result<i64, StoreError> {
+    ) -> Result<WayId, StoreError> {
         let n_pieces: usize = packet.steps.iter().map(|step| step.lines.pieces.len()).sum();
         let (verdict, evidence, verdict_hop) = self.verdict(connection, &packet.verdict).await?;
         let way = Way {
@@ -346,12 +353,13 @@ impl Intern {
             verdict_hop,
             lines: i64::try_from(packet.steps.len() + n_pieces).unwrap_or(i64::MAX),
         };
+        let boot = (way.host, way.boot);
         if let Some(id) = self.ways.get(&way) {
-            return Ok(*id);
+            return Ok(WayId { id: *id, boot });
         }
         let id = find_or_add_way(connection, &way).await?;
         keep(&mut self.ways, way, id);
-        Ok(id)
+        Ok(WayId { id, boot })
     }
 }
 

@@ -17,6 +17,7 @@ use crate::store::names::HostName;
 use crate::store::read::Reader;
 use crate::store::read_links::{LinkRow, list};
 use crate::store::words::Coded;
+use crate::store::write_connections::ends;
 
 /// A connection with what surrounds it.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,7 +88,7 @@ impl Reader<'_> {
     async fn connection_of(
         &mut self,
         columns: Columns,
-        nat: Vec<NatChange>,
+        nat: Vec<NatColumns>,
     ) -> Result<Connection, StoreError> {
         let mut interfaces = Vec::new();
         for device in numbers(&columns.interfaces)? {
@@ -95,15 +96,17 @@ impl Reader<'_> {
         }
         let layers = numbers(&columns.layers)?.into_iter().map(Layer::from_code);
         let [original_src, original_dst, reply_src, reply_dst] = columns.endpoints;
+        let original = Tuple { src: original_src.read()?, dst: original_dst.read()? };
+        let reply = Tuple { src: reply_src.read()?, dst: reply_dst.read()? };
         Ok(Connection {
             key: from_row_key(columns.id),
             host: HostId(u32::try_from(columns.host).unwrap_or(u32::MAX)),
             boot: Boot(columns.boot),
             protocol: Protocol(columns.protocol),
-            original: Tuple { src: original_src.read()?, dst: original_dst.read()? },
-            reply: Tuple { src: reply_src.read()?, dst: reply_dst.read()? },
+            original,
+            reply,
             icmp_id: columns.icmp_id,
-            nat,
+            nat: self.nat_changes(nat, ends(&original, &reply)).await?,
             state: ConnectionState::from_code(columns.state)?,
             completeness: Completeness::from_code(columns.completeness)?,
             first: columns.first,
@@ -130,7 +133,7 @@ impl Reader<'_> {
         })
     }
 
-    async fn nat_of(&mut self, keys: &[i64]) -> Result<HashMap<i64, Vec<NatChange>>, StoreError> {
+    async fn nat_of(&mut self, keys: &[i64]) -> Result<HashMap<i64, Vec<NatColumns>>, StoreError> {
         let rows: Vec<NatColumns> = sqlx::query_as(
             "select * from nat where connection in (select value from json_each(?))
              order by connection, idx",
@@ -138,23 +141,41 @@ impl Reader<'_> {
         .bind(list(keys))
         .fetch_all(&mut *self.connection)
         .await?;
-        let mut nat: HashMap<i64, Vec<NatChange>> = HashMap::default();
+        let mut nat: HashMap<i64, Vec<NatColumns>> = HashMap::default();
+        for row in rows {
+            nat.entry(row.connection).or_default().push(row);
+        }
+        Ok(nat)
+    }
+
+    async fn nat_changes(
+        &mut self,
+        rows: Vec<NatColumns>,
+        ends: [Endpoint; 4],
+    ) -> Result<Vec<NatChange>, StoreError> {
+        let mut changes = Vec::with_capacity(rows.len());
         for row in rows {
             let [from, to] = row.endpoints;
-            let change = NatChange {
+            changes.push(NatChange {
                 kind: NatKind::from_code(row.kind)?,
-                from: from.read()?,
-                to: to.read()?,
+                from: side(row.sides[0], ends)?.map_or_else(|| from.read(), Ok)?,
+                to: side(row.sides[1], ends)?.map_or_else(|| to.read(), Ok)?,
                 site: match row.hop {
                     Some(hop) => Some(self.hop(hop).await?),
                     None => None,
                 },
                 evidence: EvidenceOf::from_code(row.evidence)?,
-            };
-            nat.entry(row.connection).or_default().push(change);
+            });
         }
-        Ok(nat)
+        Ok(changes)
     }
+}
+
+/// The end of the connection's tuples that `nat.from_side` names.
+fn side(side: Option<i64>, ends: [Endpoint; 4]) -> Result<Option<Endpoint>, StoreError> {
+    let Some(side) = side else { return Ok(None) };
+    let end = usize::try_from(side).ok().and_then(|side| ends.get(side));
+    Ok(Some(*end.ok_or(StoreError::Damaged("an unknown code"))?))
 }
 
 /// `1,4,7`
@@ -262,6 +283,7 @@ impl FromRow<'_, SqliteRow> for Columns {
 struct NatColumns {
     connection: i64,
     kind: i64,
+    sides: [Option<i64>; 2],
     endpoints: [EndpointColumns; 2],
     hop: Option<i64>,
     evidence: i64,
@@ -272,6 +294,7 @@ impl FromRow<'_, SqliteRow> for NatColumns {
         Ok(Self {
             connection: row.try_get("connection")?,
             kind: row.try_get("kind")?,
+            sides: [row.try_get("from_side")?, row.try_get("to_side")?],
             endpoints: [
                 EndpointColumns::of(row, "from_addr", "from_port")?,
                 EndpointColumns::of(row, "to_addr", "to_port")?,

@@ -321,9 +321,10 @@ impl Page<'_> {
             }
             Target::Packets => (
                 "select p.*, w.path, w.shape, w.host, w.boot, w.direction, w.trust, w.confidence,
-                    w.verdict, w.evidence, w.verdict_hop
+                    w.verdict, w.evidence, w.verdict_hop, b.base_us
                  from packet p
                  join way w on w.id = p.way
+                 left join boot b on b.host = w.host and b.boot = w.boot
                  where ",
                 "p.wall_us",
                 "p.id",

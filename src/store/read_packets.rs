@@ -7,14 +7,15 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row as _};
 
 use crate::model::{
-    Boot, Confidence, Direction, HostId, Packet, SourceId, Stamp, StepLines, Trust,
+    Boot, Confidence, Direction, HostId, Packet, SourceId, Stamp, StepLines, Trust, Uptime,
+    WallTime,
 };
 use crate::store::StoreError;
 use crate::store::codec::{self, Flow, Stored};
 use crate::store::key::{IdKind, PublicId, from_row_key};
 use crate::store::names::HostName;
 use crate::store::read::Reader;
-use crate::store::read_connections::{VerdictColumns, stamp};
+use crate::store::read_connections::VerdictColumns;
 use crate::store::read_links::{LinkRow, list};
 use crate::store::words::Coded as _;
 
@@ -48,9 +49,10 @@ impl Reader<'_> {
         let Some(key) = self.key_of(id, IdKind::Packet).await? else { return Ok(None) };
         let found: Option<PacketColumns> = sqlx::query_as(
             "select p.*, w.path, w.shape, w.host, w.boot, w.direction, w.trust, w.confidence,
-                w.verdict, w.evidence, w.verdict_hop
+                w.verdict, w.evidence, w.verdict_hop, b.base_us
              from packet p
              join way w on w.id = p.way
+             left join boot b on b.host = w.host and b.boot = w.boot
              where p.id = ?",
         )
         .bind(key)
@@ -64,11 +66,12 @@ impl Reader<'_> {
         let Some(key) = self.key_of(id, IdKind::Connection).await? else { return Ok(Vec::new()) };
         let found: Vec<PacketColumns> = sqlx::query_as(
             "select p.*, w.path, w.shape, w.host, w.boot, w.direction, w.trust, w.confidence,
-                w.verdict, w.evidence, w.verdict_hop
+                w.verdict, w.evidence, w.verdict_hop, b.base_us
              from packet p
              join way w on w.id = p.way
+             left join boot b on b.host = w.host and b.boot = w.boot
              where p.connection = ?
-             order by p.wall_us, p.uptime_us, p.id",
+             order by p.wall_us, iif(p.wall_us is null, p.skew_us, -p.skew_us), p.id",
         )
         .bind(key)
         .fetch_all(&mut *self.connection)
@@ -131,9 +134,10 @@ impl Reader<'_> {
         }
         let found: Vec<PacketColumns> = sqlx::query_as(
             "select p.*, w.path, w.shape, w.host, w.boot, w.direction, w.trust, w.confidence,
-                w.verdict, w.evidence, w.verdict_hop
+                w.verdict, w.evidence, w.verdict_hop, b.base_us
              from packet p
              join way w on w.id = p.way
+             left join boot b on b.host = w.host and b.boot = w.boot
              where p.id in (select value from json_each(?)) and p.behind = 0",
         )
         .bind(list(connections))
@@ -231,7 +235,7 @@ impl FromRow<'_, SqliteRow> for PacketColumns {
             trust: row.try_get("trust")?,
             confidence: row.try_get("confidence")?,
             verdict: VerdictColumns::of(row)?,
-            first: stamp(row, "wall_us", "uptime_us")?,
+            first: first_stamp(row)?,
             columns: codec::Columns {
                 length: number("length")?,
                 ip_id: number("ip_id")?,
@@ -243,4 +247,20 @@ impl FromRow<'_, SqliteRow> for PacketColumns {
             detail: row.try_get("detail")?,
         })
     }
+}
+
+/// The stamp of a packet's first line: see the columns `skew_us` and `base_us`.
+fn first_stamp(row: &SqliteRow) -> Result<Stamp, sqlx::Error> {
+    let wall: Option<i64> = row.try_get("wall_us")?;
+    let skew: Option<i64> = row.try_get("skew_us")?;
+    let base: Option<i64> = row.try_get("base_us")?;
+    let uptime = match (wall, base) {
+        (Some(wall), Some(base)) => skew.map(|skew| wall.wrapping_sub(base).wrapping_sub(skew)),
+        (Some(_), None) => None,
+        (None, _) => skew,
+    };
+    Ok(Stamp {
+        wall: wall.map(WallTime),
+        uptime: uptime.map(|uptime| Uptime(uptime.cast_unsigned())),
+    })
 }

@@ -8,7 +8,7 @@ use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
 
 use crate::filter::shown_endpoints;
-use crate::model::{Endpoint, Header, Outcome, Packet};
+use crate::model::{Endpoint, Header, Outcome, Packet, Stamp};
 use crate::store::StoreError;
 use crate::store::codec::{self, Columns, Flow};
 use crate::store::endpoint::address_key;
@@ -35,6 +35,8 @@ pub(crate) struct Known {
     new_endpoints: Vec<EndpointKey>,
     /// The flow of a connection; none when its first packet is not stored.
     flows: HashMap<i64, Option<Flow>>,
+    /// `boot.base_us` by host and boot.
+    bases: HashMap<(i64, u32), i64>,
     /// The small tables, for reading a flow back.
     names: Names,
 }
@@ -50,6 +52,7 @@ impl Known {
         self.endpoints.clear();
         self.new_endpoints.clear();
         self.flows.clear();
+        self.bases.clear();
         self.names.forget();
     }
 
@@ -58,6 +61,28 @@ impl Known {
         if self.flows.len() >= FLOWS {
             self.flows.clear();
         }
+    }
+
+    /// The column `skew_us` of a packet.
+    async fn skew(
+        &mut self,
+        connection: &mut SqliteConnection,
+        boot: (i64, u32),
+        stamp: Stamp,
+    ) -> Result<Option<i64>, StoreError> {
+        let Some(uptime) = stamp.uptime.map(|uptime| uptime.0.cast_signed()) else {
+            return Ok(None);
+        };
+        let Some(wall) = stamp.wall else { return Ok(Some(uptime)) };
+        let base = match self.bases.get(&boot) {
+            Some(base) => *base,
+            None => {
+                let base = boot_base(connection, boot, wall.0.wrapping_sub(uptime)).await?;
+                self.bases.insert(boot, base);
+                base
+            }
+        };
+        Ok(Some(wall.0.wrapping_sub(base).wrapping_sub(uptime)))
     }
 
     /// The flow that a packet of this connection may refer to.
@@ -110,6 +135,26 @@ impl Known {
     }
 }
 
+/// The base of a boot; `base` when it has none yet.
+async fn boot_base(
+    connection: &mut SqliteConnection,
+    (host, boot): (i64, u32),
+    base: i64,
+) -> Result<i64, StoreError> {
+    sqlx::query("insert or ignore into boot (host, boot, base_us) values (?, ?, ?)")
+        .bind(host)
+        .bind(boot)
+        .bind(base)
+        .execute(&mut *connection)
+        .await?;
+    let known = sqlx::query_scalar("select base_us from boot where host = ? and boot = ?")
+        .bind(host)
+        .bind(boot)
+        .fetch_one(&mut *connection)
+        .await?;
+    Ok(known)
+}
+
 /// A row of table `packet`.
 struct PacketColumns {
     id: i64,
@@ -117,7 +162,7 @@ struct PacketColumns {
     way: i64,
     frames: i64,
     wall_us: Option<i64>,
-    uptime_us: Option<i64>,
+    skew_us: Option<i64>,
     columns: Columns,
     gaps: Option<String>,
     detail: Vec<u8>,
@@ -196,15 +241,15 @@ impl Packets {
         show_endpoints(known, owner.unwrap_or(id), packet);
         let wall_us = packet.first.wall.map(|wall| wall.0);
         let minute = wall_us.map_or(-1, |wall| wall.div_euclid(60_000_000));
-        *self.minutes.entry((way, minute)).or_default() += 1;
-        self.blocks.insert((way, id >> BLOCK_BITS));
+        *self.minutes.entry((way.id, minute)).or_default() += 1;
+        self.blocks.insert((way.id, id >> BLOCK_BITS));
         self.rows.push(PacketColumns {
             id,
             behind: owner.map(|owner| id - owner),
-            way,
+            way: way.id,
             frames,
             wall_us,
-            uptime_us: packet.first.uptime.map(|uptime| uptime.0.cast_signed()),
+            skew_us: known.skew(connection, way.boot, packet.first).await?,
             columns: encoded.columns,
             gaps: encoded.gaps,
             detail: encoded.detail,
@@ -249,8 +294,7 @@ fn show_endpoints(known: &mut Known, owner: i64, packet: &Packet) {
 }
 
 const PACKETS: Insert = Insert {
-    head:
-        "insert or ignore into packet (id, behind, way, frames, wall_us, uptime_us, length, ip_id,
+    head: "insert or ignore into packet (id, behind, way, frames, wall_us, skew_us, length, ip_id,
         tcp_flags, gaps, detail) ",
     tail: "",
     columns: 11,
@@ -264,7 +308,7 @@ fn bind_packet(values: &mut Values<'_>, row: PacketColumns) {
         .push_bind(row.way)
         .push_bind(row.frames)
         .push_bind(row.wall_us)
-        .push_bind(row.uptime_us)
+        .push_bind(row.skew_us)
         .push_bind(number(row.columns.length))
         .push_bind(number(row.columns.ip_id))
         .push_bind(number(row.columns.tcp_flags))
