@@ -39,38 +39,14 @@ impl Store {
     ///
     /// Refuses, without touching a byte, what is not a tracecol database, what a newer version wrote,
     /// and what is damaged.
-    pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        let path: Arc<Path> = path.into();
-        match inspect(&path)? {
-            Found::Nothing | Found::EmptyFile => create(&path).await?,
-            Found::Ours { version } => refuse_newer(&path, version)?,
-        }
-        let mut connection = connect(&path, writing(&path)).await?;
-        check_sqlite(&mut connection).await?;
-        let migrated = MIGRATIONS.run(&mut connection).await;
-        migrated.map_err(|error| migrate_error(&path, error))?;
-        connection.close().await?;
-        Ok(Self { readers: pool(reading(&path)), path, names: Names::default() })
+    pub fn open(path: &Path) -> impl Future<Output = Result<Self, StoreError>> + Send {
+        // Spelt out, because the compiler cannot tell for every lifetime that an `async fn` here is `Send`.
+        open(path.into())
     }
 
     /// Opens an existing database for reading only.
-    pub async fn open_read_only(path: &Path) -> Result<Self, StoreError> {
-        let path: Arc<Path> = path.into();
-        match inspect(&path)? {
-            Found::Nothing => return Err(StoreError::Missing(path.to_path_buf())),
-            Found::EmptyFile => return Err(StoreError::NotADatabase(path.to_path_buf())),
-            Found::Ours { version } => refuse_newer(&path, version)?,
-        }
-        let readers = match check_readable(&path, reading(&path)).await {
-            Ok(()) => pool(reading(&path)),
-            // Nobody has it open and we may not make the files that a shared look needs: look alone.
-            Err(error) if is_unwritable(&error) => {
-                check_readable(&path, reading(&path).immutable(true)).await?;
-                pool(reading(&path).immutable(true))
-            }
-            Err(error) => return Err(error),
-        };
-        Ok(Self { readers, path, names: Names::default() })
+    pub fn open_read_only(path: &Path) -> impl Future<Output = Result<Self, StoreError>> + Send {
+        open_read_only(path.into())
     }
 
     /// Opens the writing side. Two writers are safe, they wait for each other batch by batch.
@@ -88,6 +64,39 @@ impl Store {
     pub async fn close(&self) {
         self.readers.close().await;
     }
+}
+
+async fn open(path: Arc<Path>) -> Result<Store, StoreError> {
+    match inspect(&path)? {
+        Found::Nothing | Found::EmptyFile => create(&path).await?,
+        Found::Ours { version } => refuse_newer(&path, version)?,
+    }
+    let mut connection = connect(&path, writing(&path)).await?;
+    check_sqlite(&mut connection).await?;
+    connection.close().await?;
+    let migrating = pool(writing(&path));
+    let migrated = MIGRATIONS.run(&migrating).await;
+    migrating.close().await;
+    migrated.map_err(|error| migrate_error(&path, error))?;
+    Ok(Store { readers: pool(reading(&path)), path, names: Names::default() })
+}
+
+async fn open_read_only(path: Arc<Path>) -> Result<Store, StoreError> {
+    match inspect(&path)? {
+        Found::Nothing => return Err(StoreError::Missing(path.to_path_buf())),
+        Found::EmptyFile => return Err(StoreError::NotADatabase(path.to_path_buf())),
+        Found::Ours { version } => refuse_newer(&path, version)?,
+    }
+    let readers = match check_readable(&path, reading(&path)).await {
+        Ok(()) => pool(reading(&path)),
+        // Nobody has it open and we may not make the files that a shared look needs: look alone.
+        Err(error) if is_unwritable(&error) => {
+            check_readable(&path, reading(&path).immutable(true)).await?;
+            pool(reading(&path).immutable(true))
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(Store { readers, path, names: Names::default() })
 }
 
 /// The newest schema version that this program knows.
