@@ -1,3 +1,4 @@
 //! Every test that needs more than one module, in one binary.
 
+mod filter;
 mod store;

@@ -60,9 +60,17 @@ impl Store {
         &self.path
     }
 
-    /// Closes all reading connections.
+    /// Closes all reading connections and, when nobody else has the database open, tidies away the files
+    /// that SQLite keeps beside it: connections that may only read leave them behind.
     pub async fn close(&self) {
         self.readers.close().await;
+        let options = SqliteConnectOptions::new().filename(&self.path).busy_timeout(Duration::ZERO);
+        if let Ok(mut connection) = connect(&self.path, options).await {
+            // Opens the write-ahead log, so that closing removes it. Failing is no loss: it may be in use.
+            let opened = sqlx::query("select count(*) from source").execute(&mut connection).await;
+            let closed = connection.close().await;
+            drop((opened, closed));
+        }
     }
 }
 
@@ -72,7 +80,7 @@ async fn open(path: Arc<Path>) -> Result<Store, StoreError> {
         Found::Ours { version } => refuse_newer(&path, version)?,
     }
     let mut connection = connect(&path, writing(&path)).await?;
-    check_sqlite(&mut connection).await?;
+    check_sqlite(&mut connection).await.map_err(|error| with_path(&path, error))?;
     connection.close().await?;
     let migrating = pool(writing(&path));
     let migrated = MIGRATIONS.run(&migrating).await;
@@ -162,7 +170,7 @@ async fn connect(
 
 async fn check_readable(path: &Path, options: SqliteConnectOptions) -> Result<(), StoreError> {
     let mut connection = connect(path, options).await?;
-    check_sqlite(&mut connection).await?;
+    check_sqlite(&mut connection).await.map_err(|error| with_path(path, error))?;
     let version: Result<i64, _> =
         sqlx::query_scalar("select user_version from pragma_user_version")
             .fetch_one(&mut connection)
@@ -185,9 +193,7 @@ async fn check_sqlite(connection: &mut SqliteConnection) -> Result<(), StoreErro
 }
 
 const SQLITE_READONLY: u32 = 8;
-const SQLITE_CORRUPT: u32 = 11;
 const SQLITE_CANTOPEN: u32 = 14;
-const SQLITE_NOTADB: u32 = 26;
 
 fn is_unwritable(error: &StoreError) -> bool {
     matches!(error, StoreError::Database(error)
@@ -195,11 +201,16 @@ fn is_unwritable(error: &StoreError) -> bool {
 }
 
 fn database_error(path: &Path, error: sqlx::Error) -> StoreError {
-    match primary_code(&error) {
-        Some(SQLITE_CORRUPT | SQLITE_NOTADB) => {
+    with_path(path, error.into())
+}
+
+/// Names the file that is damaged.
+fn with_path(path: &Path, error: StoreError) -> StoreError {
+    match error {
+        StoreError::Malformed(error) => {
             StoreError::Corrupt { path: PathBuf::from(path), reason: error.to_string() }
         }
-        _ => error.into(),
+        other => other,
     }
 }
 

@@ -75,6 +75,7 @@ impl Writer {
 
     /// Finds a source by its content, or adds it. Must come BEFORE its first line is read: the id is
     /// part of all keys.
+    #[expect(clippy::manual_async_fn, reason = "the future must be known to be `Send`")]
     pub fn register_source(
         &mut self,
         identity: &SourceIdentity,
@@ -90,6 +91,7 @@ impl Writer {
     }
 
     /// Stores a batch, whole or not at all. What is stored already is not stored again.
+    #[expect(clippy::manual_async_fn, reason = "the future must be known to be `Send`")]
     pub fn write(&mut self, batch: Batch) -> impl Future<Output = Result<(), StoreError>> + Send {
         async move {
             for outcome in &batch.outcomes {
@@ -239,12 +241,11 @@ impl<T> Default for Latest<T> {
 
 impl<T> Latest<T> {
     pub(crate) fn put(&mut self, key: i64, row: T) {
-        match self.places.get(&key).and_then(|place| self.rows.get_mut(*place)) {
-            Some(place) => *place = row,
-            None => {
-                self.places.insert(key, self.rows.len());
-                self.rows.push(row);
-            }
+        if let Some(place) = self.places.get(&key).and_then(|place| self.rows.get_mut(*place)) {
+            *place = row;
+        } else {
+            self.places.insert(key, self.rows.len());
+            self.rows.push(row);
         }
     }
 

@@ -1,9 +1,14 @@
 //! The store against real temporary files.
 
+mod agree;
 mod arbitrary;
 mod generate;
+mod refuse;
 mod round_trip;
+mod same;
 mod size;
+mod sources;
+mod surface;
 
 use std::path::PathBuf;
 
@@ -74,4 +79,17 @@ async fn everything_can_run_in_a_task() {
         assert_eq!(store.packet(&id).await.unwrap(), None);
     });
     task.await.unwrap();
+}
+
+/// Runs a future on a thread with room for unoptimised futures under proptest's own frames.
+fn block_on<F: Future<Output = ()>>(future: impl FnOnce() -> F + Send) {
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(future());
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(16 << 20);
+        let result = thread.spawn_scoped(scope, run).unwrap().join();
+        result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
 }

@@ -6,7 +6,7 @@ use tracecol::store::{ConnectionQuery, Order, PacketQuery, SourceIdentity, Sourc
 
 use super::arbitrary;
 use super::generate::Log;
-use super::{Temporary, batch, host};
+use super::{Temporary, batch, block_on, host};
 
 fn packets(outcomes: &[Outcome]) -> Vec<Packet> {
     let packets = outcomes.iter().filter_map(|outcome| match outcome {
@@ -105,19 +105,6 @@ where
     S::Value: std::fmt::Debug,
 {
     (1usize..12).prop_flat_map(move |n| (1..=n as u64).map(|n| one(n * 1000)).collect::<Vec<_>>())
-}
-
-/// Runs a future on a thread with room for unoptimised futures under proptest's own frames.
-fn block_on<F: Future<Output = ()>>(future: impl FnOnce() -> F + Send) {
-    let run = || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(future());
-    };
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(16 << 20);
-        let result = thread.spawn_scoped(scope, run).unwrap().join();
-        result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    });
 }
 
 async fn second_source(writer: &mut Writer) {
