@@ -27,6 +27,10 @@ const INTERFACES: usize = 16;
 
 /// A connection that may still get packets.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own; they do not exclude each other"
+)]
 pub(super) struct OpenConnection {
     pub(super) key: PacketKey,
     /// conntrack's original tuple.

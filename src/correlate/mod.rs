@@ -33,6 +33,7 @@ mod packet;
 mod place;
 mod recent;
 mod tcp;
+mod tracking;
 mod traversal;
 mod verdict;
 mod walk;

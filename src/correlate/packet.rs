@@ -120,6 +120,10 @@ impl OpenStep {
 
 /// A packet that may still get lines.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own; they do not exclude each other"
+)]
 pub(super) struct OpenPacket {
     pub(super) key: PacketKey,
     pub(super) connection: Option<ConnectionRef>,
@@ -473,15 +477,12 @@ impl OpenPacket {
     fn note_frame(&mut self, sight: &Sight<'_>, stop: Option<Stop>) {
         let header = sight.entry.header;
         let frame = header.link.addresses();
-        match stop {
-            Some(Stop::BridgeOutput | Stop::BridgePostrouting) => {
-                self.egress.macs = self.egress.macs.or(frame)
-            }
-            _ => {
-                self.ingress.port = self.ingress.port.or(header.devices.input);
-                self.ingress.macs = self.ingress.macs.or(frame);
-                self.ingress.group = is_group_frame(&header.link);
-            }
+        if let Some(Stop::BridgeOutput | Stop::BridgePostrouting) = stop {
+            self.egress.macs = self.egress.macs.or(frame);
+        } else {
+            self.ingress.port = self.ingress.port.or(header.devices.input);
+            self.ingress.macs = self.ingress.macs.or(frame);
+            self.ingress.group = is_group_frame(&header.link);
         }
         if let (Some(stop), Some(port)) = (stop, header.devices.output) {
             self.egress.ports.push((stop, sight.place.table, port));

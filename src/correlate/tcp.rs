@@ -1,8 +1,8 @@
 //! conntrack's view of a TCP connection: its states, and how far both sides have come.
 //!
 //! The transitions are those of the kernel's table
-//! (net/netfilter/nf_conntrack_proto_tcp.c, `tcp_conntracks`); the time-outs
-//! its defaults (Documentation/networking/nf_conntrack-sysctl.rst).
+//! (`net/netfilter/nf_conntrack_proto_tcp.c`, `tcp_conntracks`); the time-outs
+//! its defaults (`Documentation/networking/nf_conntrack-sysctl.rst`).
 
 use crate::model::{Ip, Tcp, TcpFlags, TcpState};
 
@@ -39,11 +39,10 @@ fn after_original(state: TcpState, kind: Kind) -> TcpState {
     match (kind, state) {
         (Kind::Syn, None | TimeWait | Close) => SynSent,
         (Kind::SynAck, SynSent2) => SynRecv,
-        (Kind::Fin, SynRecv | Established) => FinWait,
+        // Beyond the kernel's table: an ACK or FIN after a lone SYN means the answer was not logged.
+        (Kind::Fin, None | SynSent | SynRecv | Established) => FinWait,
         (Kind::Fin, FinWait | CloseWait) => LastAck,
-        // Not in the kernel's table: an ACK after a lone SYN means the answer was not logged.
         (Kind::Ack, None | SynRecv | SynSent) => Established,
-        (Kind::Fin, None | SynSent) => FinWait,
         (Kind::Ack, FinWait) => CloseWait,
         (Kind::Ack, LastAck) => TimeWait,
         (Kind::Rst, _) => Close,
