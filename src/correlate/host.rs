@@ -284,7 +284,7 @@ impl HostMachine {
         }
     }
 
-    fn close_packet(&mut self, packet: PacketRef, at_log_end: bool, out: &mut Vec<Outcome>) {
+    pub(super) fn close_packet(&mut self, packet: PacketRef, at_log_end: bool, out: &mut Vec<Outcome>) {
         let Some(open) = self.packets.remove(packet) else { return };
         if let Some((keys, _)) = &open.identity {
             self.identities.remove(*keys, packet);
