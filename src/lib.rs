@@ -4,3 +4,5 @@
 #![warn(missing_docs)]
 
 pub mod model;
+pub mod parse;
+pub mod render;
