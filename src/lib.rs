@@ -5,3 +5,5 @@
 
 pub mod correlate;
 pub mod model;
+pub mod parse;
+pub mod render;

@@ -1,3 +1,5 @@
 //! Every test that needs more than one module, in one binary.
 
+mod parse;
 mod tidy;
+mod truth;
