@@ -4,6 +4,8 @@
 #![warn(missing_docs)]
 
 pub mod correlate;
+pub mod envelope;
 pub mod model;
 pub mod parse;
 pub mod render;
+pub mod stitch;
