@@ -6,6 +6,8 @@ use std::process::Command;
 
 use super::namespace::{remove_stale, succeed};
 
+/// Two labs on one kernel would hear each other; only root can write there.
+const LOCK: &str = "/run/tracecol-lab.lock";
 const ALL_NAMESPACES: &str = "net.netfilter.nf_log_all_netns";
 
 /// The programs a scenario may call, and the Debian package each comes from.
@@ -39,8 +41,7 @@ impl Ground {
             skip(&lack);
             return None;
         }
-        let alone =
-            File::create(std::env::temp_dir().join("tracecol-lab.lock")).expect("lock file");
+        let alone = File::create(LOCK).expect("lock file");
         alone.lock().expect("the lock is taken");
         remove_stale();
         let former = succeed(Command::new("sysctl").args(["-n", ALL_NAMESPACES])).trim().to_owned();

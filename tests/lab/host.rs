@@ -112,6 +112,15 @@ const BRIDGE_CHAINS: [(&str, &str); 7] = [
     ("filter", "OUTPUT"),
 ];
 
+/// The sender of an ARP question is an address of the network it is asked in.
+const EVERYWHERE: &str = "net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 \
+                          net.ipv4.conf.all.arp_announce=2";
+const WITH_IPV6: &str = "net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0 \
+                         net.ipv6.conf.default.accept_dad=0";
+const ON_THE_HOST: &str = "net.ipv4.ip_forward=1 net.netfilter.nf_conntrack_acct=1 \
+                           net.netfilter.nf_log.2=nf_log_ipv4 net.netfilter.nf_log.7=nf_log_bridge \
+                           net.netfilter.nf_log.10=nf_log_ipv6";
+
 /// The host and its surroundings. Its devices go with the namespaces.
 pub(crate) struct SeedHost {
     pub(crate) dhost: Namespace,
@@ -138,26 +147,17 @@ impl SeedHost {
 
     fn set_parameters(&self) {
         for namespace in [&self.dhost, &self.client, &self.redis, &self.other] {
+            namespace.sysctl(EVERYWHERE);
             // Above the published port, so that a port tells which side it belongs to.
-            namespace.sysctl("net.ipv4.ip_local_port_range", "49152 60999");
-            namespace.sysctl("net.ipv4.conf.all.rp_filter", "0");
-            namespace.sysctl("net.ipv4.conf.default.rp_filter", "0");
-            // The sender address of an ARP question is one of the network it is asked in.
-            namespace.sysctl("net.ipv4.conf.all.arp_announce", "2");
+            namespace.script("sysctl -qw net.ipv4.ip_local_port_range='49152 60999'");
             if !self.plan.ipv6.is_empty() {
-                namespace.sysctl("net.ipv6.conf.all.disable_ipv6", "0");
-                namespace.sysctl("net.ipv6.conf.default.disable_ipv6", "0");
-                namespace.sysctl("net.ipv6.conf.default.accept_dad", "0");
+                namespace.sysctl(WITH_IPV6);
             }
         }
-        self.dhost.sysctl("net.ipv4.ip_forward", "1");
-        self.dhost.sysctl("net.netfilter.nf_conntrack_acct", "1");
-        self.dhost.sysctl("net.netfilter.nf_log.2", "nf_log_ipv4");
-        self.dhost.sysctl("net.netfilter.nf_log.7", "nf_log_bridge");
-        self.dhost.sysctl("net.netfilter.nf_log.10", "nf_log_ipv6");
+        self.dhost.sysctl(ON_THE_HOST);
         for family in ["iptables", "ip6tables", "arptables"] {
-            let key = format!("net.bridge.bridge-nf-call-{family}");
-            self.dhost.sysctl(&key, self.plan.bridge_netfilter);
+            let value = self.plan.bridge_netfilter;
+            self.dhost.sysctl(&format!("net.bridge.bridge-nf-call-{family}={value}"));
         }
     }
 

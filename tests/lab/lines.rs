@@ -13,8 +13,6 @@ pub(crate) struct Line {
     pub(crate) protocol: &'static str,
     /// Addresses and ports, as this place saw them; none for ARP, fragments, ICMP errors.
     pub(crate) tuple: Option<Tuple>,
-    /// What all IP lines of one packet have in common.
-    pub(crate) identity: String,
     text: String,
 }
 
@@ -48,10 +46,14 @@ impl Line {
             Some("ICMPv6" | "58") => "icmpv6",
             _ => "",
         };
-        let identity = ["LEN=", "ID=", "FLOWLBL=", "SEQ=", "ACK="];
-        let identity = identity.map(|key| field(&text, key).unwrap_or_default()).join(" ");
         let (at, tuple) = (at.unwrap_or_default().to_owned(), tuple(&text));
-        Self { at, protocol, tuple, identity, text }
+        Self { at, protocol, tuple, text }
+    }
+
+    /// What all IP lines of one packet have in common.
+    pub(crate) fn identity(&self) -> String {
+        let keys = ["LEN=", "ID=", "FLOWLBL=", "SEQ=", "ACK="];
+        keys.map(|key| field(&self.text, key).unwrap_or_default()).join(" ")
     }
 
     /// Whether this is the one line with which a packet ends its way through the raw table.

@@ -19,8 +19,7 @@ impl Namespace {
         let name = format!("{FAMILY}{}-{role}", std::process::id());
         succeed(Command::new("ip").args(["netns", "add", &name]));
         let namespace = Self { name };
-        namespace.sysctl("net.ipv6.conf.all.disable_ipv6", "1");
-        namespace.sysctl("net.ipv6.conf.default.disable_ipv6", "1");
+        namespace.sysctl("net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1");
         namespace.ip("link set lo up");
         namespace
     }
@@ -35,9 +34,9 @@ impl Namespace {
         succeed(Command::new("ip").args(["-n", &self.name]).args(words.split_whitespace()));
     }
 
-    /// Sets one kernel parameter in it.
-    pub(crate) fn sysctl(&self, key: &str, value: &str) {
-        succeed(self.command("sysctl").arg("-qw").arg(format!("{key}={value}")));
+    /// Sets kernel parameters in it: `key=value`, separated by blanks.
+    pub(crate) fn sysctl(&self, settings: &str) {
+        succeed(self.command("sysctl").arg("-qw").args(settings.split_whitespace()));
     }
 
     /// Runs a shell script in it, stopping at the first command that fails; gives its output.

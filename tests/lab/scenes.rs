@@ -200,8 +200,8 @@ fn masquerade(host: &SeedHost) {
 }
 
 fn udp(host: &SeedHost) {
-    host.dhost.sysctl("net.netfilter.nf_conntrack_udp_timeout", "1");
-    host.dhost.sysctl("net.netfilter.nf_conntrack_udp_timeout_stream", "1");
+    let timeout = "net.netfilter.nf_conntrack_udp_timeout";
+    host.dhost.sysctl(&format!("{timeout}=1 {timeout}_stream=1"));
     let _dns = echo(&host.redis, "UDP4", 53);
     let ask = |port: u16, text: &str| {
         host.client.attempt(&format!(
@@ -211,7 +211,7 @@ fn udp(host: &SeedHost) {
     ask(50000, "one");
     ask(50001, "one");
     ask(50000, "one");
-    std::thread::sleep(std::time::Duration::from_millis(2500));
+    std::thread::sleep(std::time::Duration::from_millis(1500));
     ask(50000, "one");
     ask(50000, "other");
 }
@@ -280,7 +280,7 @@ fn reject(host: &SeedHost) {
 }
 
 fn ipv6(host: &SeedHost) {
-    host.dhost.sysctl("net.ipv6.conf.all.forwarding", "1");
+    host.dhost.sysctl("net.ipv6.conf.all.forwarding=1");
     host.dhost.ip("addr add fd10:146::21/64 dev eth0 nodad");
     host.client.ip("addr add fd10:146::125/64 dev eth0 nodad");
     host.client.ip("route add fd17::/64 via fd10:146::21");

@@ -151,7 +151,7 @@ fn first_way(lines: &[Line], flows: &[Flow], start: &str) -> Vec<String> {
         let is_first = if line.is_bridge() {
             !way.contains(&line.at)
         } else {
-            line.identity == first.identity
+            line.identity() == first.identity()
         };
         if is_first {
             way.push(line.at.clone());
