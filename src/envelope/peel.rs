@@ -20,7 +20,7 @@ use super::{colour, kmsg, split};
 use crate::model::{Position, SourceId, Stamp, Trust, Uptime, WallTime};
 
 /// What a source's stamps leave out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PeelOptions {
     /// The year of the first stamp that has none.
     pub year: Option<i32>,
