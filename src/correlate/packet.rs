@@ -141,6 +141,8 @@ pub(super) struct OpenPacket {
     pub(super) twin: bool,
     /// The ARP answer it waited for has come.
     pub(super) released: bool,
+    /// Its transport header was taken into its connection's state.
+    pub(super) is_noted: bool,
     /// REJECT answered it.
     pub(super) rejected: bool,
     /// Lines are known to have been lost while it was open.
@@ -183,6 +185,7 @@ impl OpenPacket {
             touched_us: sight.now_us,
             twin: false,
             released: false,
+            is_noted: false,
             rejected: false,
             lossy: false,
             trust: sight.entry.trust,

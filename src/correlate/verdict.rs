@@ -5,16 +5,24 @@
 //! only where a line must have followed: once a table was seen on this host,
 //! it is registered at all its hooks and prints a line for every traced packet.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use super::packet::{OpenPacket, OpenStep};
 use super::place::{Stop, StopSet};
-use crate::model::{Layer, SiteKind, Table, Verdict, VerdictEvidence, VerdictKind};
+use crate::model::{Layer, Site, SiteKind, Table, Verdict, VerdictEvidence, VerdictKind};
 
-/// Which tables and bridge hooks of a host are known to print lines.
+/// More sites than this are not remembered as letting packets on.
+const SITES: usize = 4_096;
+
+/// What other packets have shown of a host: which tables and bridge hooks print lines, and which
+/// places let packets on. A rule's target does not change from packet to packet.
 #[derive(Debug, Default)]
 pub(super) struct Knowledge {
     ip: u8,
     ip6: u8,
     bridge: StopSet,
+    letting_on: HashSet<(Layer, Arc<Site>), foldhash::fast::RandomState>,
 }
 
 impl Knowledge {
@@ -26,6 +34,17 @@ impl Knowledge {
             (Layer::Bridge, _, Some(stop)) => self.bridge.insert(stop),
             _ => {}
         }
+    }
+
+    /// Notes a place that ended a table's walk and let the packet on.
+    fn learn_letting_on(&mut self, step: &OpenStep) {
+        if self.letting_on.len() < SITES {
+            self.letting_on.insert((step.layer, Arc::clone(&step.site)));
+        }
+    }
+
+    fn lets_on(&self, step: &OpenStep) -> bool {
+        self.letting_on.contains(&(step.layer, Arc::clone(&step.site)))
     }
 
     pub(super) fn has(&self, layer: Layer, table: Table) -> bool {
@@ -57,7 +76,7 @@ impl Knowledge {
 /// The verdict on a packet that is being closed. `answered`: its connection's other side has answered since.
 pub(super) fn judge(
     packet: &OpenPacket,
-    knowledge: &Knowledge,
+    knowledge: &mut Knowledge,
     answered: bool,
     at_log_end: bool,
 ) -> Verdict {
@@ -75,7 +94,7 @@ pub(super) fn judge(
 fn judge_traced(
     packet: &OpenPacket,
     last: &OpenStep,
-    knowledge: &Knowledge,
+    knowledge: &mut Knowledge,
     answered: bool,
     at_log_end: bool,
 ) -> Verdict {
@@ -105,6 +124,9 @@ fn judge_traced(
             site: Some(last.hop()),
         };
     }
+    if answered && !packet.rejected {
+        knowledge.learn_letting_on(last);
+    }
     match stop {
         // A rule of mangle that ends the way out may let on or drop; anything else there lets on.
         Stop::Postrouting
@@ -116,7 +138,10 @@ fn judge_traced(
         Stop::Input if matches!(packet.table, Some(Table::Security | Table::Nat)) => {
             accepted(packet, last)
         }
-        Stop::Input if answered && !packet.rejected => by_reply(packet, last),
+        _ if answered && !packet.rejected => by_reply(packet, last),
+        _ if packet.table == Some(Table::Filter) && !packet.rejected && knowledge.lets_on(last) => {
+            accepted(packet, last)
+        }
         _ => unknown(last),
     }
 }
