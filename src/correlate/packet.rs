@@ -355,7 +355,8 @@ impl OpenPacket {
         !self.second_pass
             && matches!(stop, Stop::Prerouting | Stop::Input)
             && matches!(self.stop, Some(Stop::Output | Stop::Postrouting))
-            && self.output() == loopback
+            // OUTPUT prints the route before a redirection; POSTROUTING the real one.
+            && (self.stop == Some(Stop::Output) || self.output() == loopback)
             && sight.devices().input == loopback
     }
 

@@ -52,6 +52,11 @@ impl Knowledge {
         tables & (1 << (table as u8)) != 0
     }
 
+    /// Whether a bridged packet let on from FORWARD must be seen on its way out of the bridge.
+    fn expects_frame(&self, packet: &OpenPacket) -> bool {
+        packet.has_seen(Stop::BridgeForward) && self.bridge.has(Stop::BridgePostrouting)
+    }
+
     /// Whether a packet let on from here must have printed another line.
     fn expects_more(&self, layer: Layer, stop: Stop, table: Option<Table>) -> bool {
         let rank = table.map_or(u8::MAX, |table| stop.table_rank(table));
@@ -104,8 +109,9 @@ fn judge_traced(
     if went_on_by_bridge(packet) {
         return accepted(packet, last);
     }
-    let must_have_more =
-        knowledge.expects_more(last.layer, stop, packet.table) && !packet.lossy && !at_log_end;
+    let expected = knowledge.expects_more(last.layer, stop, packet.table)
+        || (stop == Stop::Forward && knowledge.expects_frame(packet));
+    let must_have_more = expected && !packet.lossy && !at_log_end;
     if packet.rejected && (stop != Stop::Input || must_have_more) {
         return Verdict {
             kind: VerdictKind::Rejected,
