@@ -3,12 +3,12 @@
 use smallvec::SmallVec;
 
 use super::connection::ConnectionRef;
-use super::flow::{FlowKey, FlowSight, behind_extension};
+use super::flow::{FlowKey, FlowSight, behind_extension, is_extension};
 use super::host::HostMachine;
 use super::identity;
 use super::packet::{Fit, PacketRef, Sight};
 use super::place::Stop;
-use crate::model::{Confidence, Direction, Header, Protocol, TailKey};
+use crate::model::{Confidence, Direction, Header, Ip, Protocol, TailKey};
 
 /// A packet touched no longer ago than this is the one a CPU is working on.
 const FRESH_US: i64 = 2_000;
@@ -36,6 +36,7 @@ impl HostMachine {
         }
         let (packet, fit) = self
             .find_by_identity(sight)
+            .or_else(|| self.find_error_at_hand(sight))
             .or_else(|| self.find_by_connection(sight))
             .or_else(|| self.find_among_recent(sight))?;
         Some(Found { packet, fit, same_tail: false })
@@ -152,6 +153,18 @@ impl HostMachine {
         open.fit(sight, open.flow.is_some_and(|known| known != flow))
     }
 
+    /// A frame of ICMP right behind the ICMP error this host was just working on: an error has no
+    /// flow of its own by which its frame could be told from an echo's.
+    fn find_error_at_hand(&self, sight: &Sight<'_>) -> Option<(PacketRef, Fit)> {
+        let header = sight.entry.header;
+        let packet = self.last_line?;
+        let open = self.packets.get(packet).filter(|open| open.inner.is_some())?;
+        let is_frame = matches!(FlowSight::of(header), FlowSight::AddressesOnly(_));
+        let same = shows_same_sides(open.last_ip(), header);
+        let fit = (is_frame && same).then(|| open.fit(sight, true)).flatten()?;
+        Some((packet, fit))
+    }
+
     /// Of several packets waiting in the same flow: first come, first served, but the one at hand before one left behind.
     fn choose(
         &mut self,
@@ -209,10 +222,7 @@ impl HostMachine {
                 .get(packet)
                 .filter(|open| sight.now_us.saturating_sub(open.touched_us) <= FRESH_US);
             if let (false, Some(open)) = (is_known, fresh)
-                && shows_same_sides(
-                    open.steps.iter().rev().find_map(|step| step.header.ip()),
-                    header,
-                )
+                && shows_same_sides(open.last_ip(), header)
                 && let Some(fit) = open.fit(sight, true)
                 && (sight.place.bridge || open.identity.is_none())
             {
@@ -237,10 +247,11 @@ impl HostMachine {
 }
 
 /// Whether a frame can be a packet's although NAT changed one side: the other side is equal.
-fn shows_same_sides(known: Option<&crate::model::Ip>, frame: &Header) -> bool {
+fn shows_same_sides(known: Option<&Ip>, frame: &Header) -> bool {
     match (known, frame.ip()) {
         (Some(known), Some(ip)) => {
-            identity::agree(known.protocol, ip.protocol) && identity::sides_shared(known, ip)
+            (known.protocol == ip.protocol || is_hidden_frame(known) || is_hidden_frame(ip))
+                && identity::sides_shared(known, ip)
         }
         // Frames without addresses can be told by ports and MAC addresses only.
         (Some(_), None) => {
@@ -249,6 +260,11 @@ fn shows_same_sides(known: Option<&crate::model::Ip>, frame: &Header) -> bool {
         (None, None) => false,
         (None, Some(_)) => true,
     }
+}
+
+/// A frame whose transport protocol stands behind an extension header.
+fn is_hidden_frame(known: &Ip) -> bool {
+    known.length.is_none() && known.protocol.is_some_and(is_extension)
 }
 
 fn is_ip_ethertype(frame: &Header) -> bool {

@@ -54,7 +54,7 @@ pub(super) struct HostMachine {
     pub(super) connection_deadlines: Deadlines<ConnectionRef>,
     pub(super) retransmissions: Vec<(PacketKey, PacketKey)>,
     pub(super) resets: Vec<(PacketKey, PacketKey)>,
-    last_line: Option<PacketRef>,
+    pub(super) last_line: Option<PacketRef>,
 }
 
 impl HostMachine {

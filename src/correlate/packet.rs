@@ -11,8 +11,8 @@ use super::place::{Place, Stop, StopSet, is_group_frame, layer_of};
 use super::traversal::ruled_out_by;
 use super::walk::Walk;
 use crate::model::{
-    Boot, Confidence, Devices, Direction, Entry, Header, Hop, HostId, IfName, Layer, Mac, Packet,
-    PacketKey, Position, Site, SiteKind, Stamp, Step, StepLines, Table, Trust, Verdict,
+    Boot, Confidence, Devices, Direction, Entry, Header, Hop, HostId, IfName, Ip, Layer, Mac,
+    Packet, PacketKey, Position, Site, SiteKind, Stamp, Step, StepLines, Table, Trust, Verdict,
 };
 
 slotmap::new_key_type! {
@@ -154,6 +154,7 @@ pub(super) struct OpenPacket {
     walk: Walk,
     ip_devices: Option<Devices>,
     second_pass: bool,
+    seen_nat: bool,
     ingress: Ingress,
     egress: Egress,
 }
@@ -195,6 +196,7 @@ impl OpenPacket {
             walk: Walk::default(),
             ip_devices: None,
             second_pass: false,
+            seen_nat: false,
             ingress: Ingress::default(),
             egress: Egress::default(),
         }
@@ -218,6 +220,16 @@ impl OpenPacket {
     /// Whether both came in by the same port from the same sender.
     pub(super) fn came_in_like(&self, other: &Self) -> bool {
         self.ingress.port == other.ingress.port && self.ingress.macs == other.ingress.macs
+    }
+
+    /// The latest IP header it showed, on whichever layer.
+    pub(super) fn last_ip(&self) -> Option<&Ip> {
+        self.steps.iter().rev().find_map(|step| step.header.ip())
+    }
+
+    /// Whether a line of the nat table shows that both translations were still open.
+    pub(super) fn was_new_to_nat(&self) -> bool {
+        self.seen_nat && !self.second_pass
     }
 
     /// Where its first line stands.
@@ -317,18 +329,15 @@ impl OpenPacket {
             && agree(self.ingress.macs, sight.entry.header.link.addresses())
     }
 
-    /// A frame for a group is flooded to other ports before the host itself takes it in.
+    /// A frame for a group is flooded to other ports before the host itself takes it in: what the
+    /// copies passed does not count then.
     fn seen_but_floods(&self, stop: Stop) -> StopSet {
-        if !self.ingress.group
-            || !matches!(stop, Stop::BridgeInput | Stop::Prerouting | Stop::Input)
-        {
+        if !self.ingress.group || !is_way_in(stop) {
             return self.seen;
         }
         let mut seen = StopSet::EMPTY;
-        for stop in self.seen.iter() {
-            if !matches!(stop, Stop::BridgeForward | Stop::BridgePostrouting | Stop::BridgeOutput) {
-                seen.insert(stop);
-            }
+        for stop in self.seen.iter().filter(|stop| is_way_in(*stop)) {
+            seen.insert(stop);
         }
         seen
     }
@@ -348,6 +357,16 @@ impl OpenPacket {
             && (stop != Stop::Postrouting
                 || self.stop == Some(Stop::Output)
                 || agree(last.output, next.output))
+    }
+
+    /// The next copy of a flooded frame meets the IP hooks of bridged packets again.
+    fn floods_on(&self, stop: Stop, sight: &Sight<'_>) -> bool {
+        let Some(port) = sight.devices().physout else { return false };
+        self.ingress.group
+            && matches!(stop, Stop::Forward | Stop::Postrouting)
+            && self.seen.has(stop)
+            && !self.egress.ports.contains(&(stop, None, port))
+            && agree(self.ingress.port, sight.devices().physin)
     }
 
     fn comes_back_by_loopback(&self, stop: Stop, sight: &Sight<'_>) -> bool {
@@ -383,7 +402,8 @@ impl OpenPacket {
             }
             _ => {
                 let wrong_port = self.ingress.port.is_some() && self.ingress.port != devices.input;
-                if wrong_port || !agree(self.ingress.macs, frame) || self.stop_is_past_ingress() {
+                let past = self.stop_is_past_ingress() && !self.ingress.group;
+                if wrong_port || past || !agree(self.ingress.macs, frame) {
                     return None;
                 }
             }
@@ -519,6 +539,11 @@ impl OpenPacket {
             self.ingress.group = is_group_frame(&header.link);
         }
         self.ingress.port = self.ingress.port.or(header.devices.physin);
+        self.seen_nat |= sight.place.table == Some(Table::Nat)
+            && matches!(fit.stop, Some(Stop::Prerouting | Stop::Output));
+        if let (Some(stop), Some(port)) = (fit.stop, header.devices.physout) {
+            self.egress.ports.push((stop, None, port));
+        }
         self.ip_devices = Some(header.devices);
     }
 
@@ -545,6 +570,18 @@ impl OpenPacket {
             steps,
         }
     }
+}
+
+/// The stops a frame or packet passes before it is decided where it goes, and the way up.
+fn is_way_in(stop: Stop) -> bool {
+    matches!(
+        stop,
+        Stop::BridgeBrouting
+            | Stop::BridgePrerouting
+            | Stop::BridgeInput
+            | Stop::Prerouting
+            | Stop::Input
+    )
 }
 
 impl OpenStep {

@@ -22,12 +22,14 @@ pub(super) struct Knowledge {
     ip: u8,
     ip6: u8,
     bridge: StopSet,
+    nat_at_input: bool,
     letting_on: HashSet<(Layer, Arc<Site>), foldhash::fast::RandomState>,
 }
 
 impl Knowledge {
     /// Notes one line.
     pub(super) fn learn(&mut self, layer: Layer, table: Option<Table>, stop: Option<Stop>) {
+        self.nat_at_input |= table == Some(Table::Nat) && stop == Some(Stop::Input);
         match (layer, table, stop) {
             (Layer::Ip, Some(table), _) => self.ip |= 1 << (table as u8),
             (Layer::Ip6, Some(table), _) => self.ip6 |= 1 << (table as u8),
@@ -50,6 +52,18 @@ impl Knowledge {
     pub(super) fn has(&self, layer: Layer, table: Table) -> bool {
         let tables = if layer == Layer::Ip6 { self.ip6 } else { self.ip };
         tables & (1 << (table as u8)) != 0
+    }
+
+    /// Whether a connection's first packet, let on from here, must come to nat's source side.
+    fn expects_nat(&self, packet: &OpenPacket, stop: Stop) -> bool {
+        packet.was_new_to_nat()
+            && packet.table != Some(Table::Nat)
+            && match stop {
+                Stop::Forward | Stop::Output => true,
+                // nat has no INPUT chain on the oldest kernels.
+                Stop::Input => self.nat_at_input,
+                _ => false,
+            }
     }
 
     /// Whether a bridged packet let on from FORWARD must be seen on its way out of the bridge.
@@ -110,7 +124,8 @@ fn judge_traced(
         return accepted(packet, last);
     }
     let expected = knowledge.expects_more(last.layer, stop, packet.table)
-        || (stop == Stop::Forward && knowledge.expects_frame(packet));
+        || (stop == Stop::Forward && knowledge.expects_frame(packet))
+        || knowledge.expects_nat(packet, stop);
     let must_have_more = expected && !packet.lossy && !at_log_end;
     if packet.rejected && (stop != Stop::Input || must_have_more) {
         return Verdict {
