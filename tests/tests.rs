@@ -2,5 +2,6 @@
 
 mod lab;
 mod parse;
+mod properties;
 mod tidy;
 mod truth;
