@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::connection::ConnectionRef;
 use super::flow::FlowKey;
-use super::identity::{IdentityKeys, agree};
+use super::identity::{IdentityKeys, Rewrite, agree};
 use super::place::{Place, Stop, StopSet, is_group_frame, layer_of};
 use super::traversal::ruled_out_by;
 use super::walk::Walk;
@@ -267,24 +267,36 @@ impl OpenPacket {
     }
 
     /// Whether the line can be this packet's next one, judged by the packet's way alone.
-    pub(super) fn fit(&self, sight: &Sight<'_>, flow_changes: bool) -> Option<Fit> {
-        if sight.place.bridge { self.fit_bridge(sight) } else { self.fit_ip(sight, flow_changes) }
+    pub(super) fn fit(&self, sight: &Sight<'_>, rewrite: Rewrite) -> Option<Fit> {
+        if sight.place.bridge { self.fit_bridge(sight) } else { self.fit_ip(sight, rewrite) }
     }
 
-    fn fit_ip(&self, sight: &Sight<'_>, flow_changes: bool) -> Option<Fit> {
-        if self.continues(sight, flow_changes) {
+    fn fit_ip(&self, sight: &Sight<'_>, rewrite: Rewrite) -> Option<Fit> {
+        // The source is rewritten after the last hook of the way out, where only loopback looks again.
+        if matches!(rewrite, Rewrite::Source | Rewrite::Both) {
+            return self.fit_second_pass(sight);
+        }
+        if self.continues(sight, rewrite) {
             return Some(Fit { stop: self.stop, kind: FitKind::Continue });
         }
         let advance = sight.place.stops.iter().find(|stop| self.advances_to(*stop, sight));
         if let Some(stop) = advance {
             return Some(Fit { stop: Some(stop), kind: FitKind::Advance });
         }
+        let flood = sight.place.stops.iter().find(|stop| self.floods_on(*stop, sight));
+        if let Some(stop) = flood {
+            return Some(Fit { stop: Some(stop), kind: FitKind::FloodCopy });
+        }
+        self.fit_second_pass(sight)
+    }
+
+    fn fit_second_pass(&self, sight: &Sight<'_>) -> Option<Fit> {
         let second =
             sight.place.stops.iter().find(|stop| self.comes_back_by_loopback(*stop, sight));
         second.map(|stop| Fit { stop: Some(stop), kind: FitKind::SecondPass })
     }
 
-    fn continues(&self, sight: &Sight<'_>, flow_changes: bool) -> bool {
+    fn continues(&self, sight: &Sight<'_>, rewrite: Rewrite) -> bool {
         let Some(stop) = self.stop else { return false };
         if !sight.place.stops.has(stop) || self.ip_devices.as_ref() != Some(sight.devices()) {
             return false;
@@ -294,7 +306,7 @@ impl OpenPacket {
             .place
             .table
             .is_none_or(|table| stop.table_rank(table) > stop.table_rank(Table::Nat));
-        if flow_changes && !(stop == Stop::Output && after_nat) {
+        if rewrite != Rewrite::None && !(stop == Stop::Output && after_nat) {
             return false;
         }
         match (self.table, sight.place.table, &**sight.entry.site) {
