@@ -1,1 +1,2 @@
 //! Every test that needs more than one module, in one binary.
+mod envelope;

@@ -16,7 +16,7 @@ use super::line::{Form, Line, Peeled};
 use super::message::{self, Message};
 use super::text::{self, Head};
 use super::zone::Timezone;
-use super::{colour, kmsg, split};
+use super::{colour, kmsg, scan, split};
 use crate::model::{Position, SourceId, Stamp, Trust, Uptime, WallTime};
 
 /// What a source's stamps leave out.
@@ -156,9 +156,13 @@ impl Peeler {
     fn glued(&mut self, line: &[u8], place: Place, sink: Sink<'_>) {
         let mut rest = line;
         let mut here = place;
-        while let Some(cut) = split::next_record(rest) {
+        loop {
+            let counted = split::counted_record(rest).filter(|length| {
+                rest.get(*length..).is_some_and(|next| split::counted_record(next).is_some())
+            });
+            let Some(cut) = counted.or_else(|| split::next_record(rest)) else { break };
             let (piece, after) = rest.split_at(cut);
-            if !self.ends_before_glued(piece) {
+            if counted.is_none() && !self.ends_before_glued(piece) {
                 break;
             }
             self.record(piece, here, sink);
@@ -175,7 +179,10 @@ impl Peeler {
             return false;
         }
         let head = text::read(&mut self.clock, piece);
-        let carries = !head.header.message.trim_ascii().is_empty() && container::cri(&head).is_none();
+        let message = head.header.message.trim_ascii();
+        let carries = scan::whole_number(message).is_none()
+            && !message.is_empty()
+            && container::cri(&head).is_none();
         carries && (piece.starts_with(b"<") || head.trust() != Trust::Suspect)
     }
 
@@ -192,6 +199,8 @@ impl Peeler {
                 self.after_kmsg = true;
                 return sink(Peeled::Noise { position: self.position(place) });
             }
+            // Mostly a stamp.
+            Some(b'[') if !json_stream::is_brackets(line) => {}
             Some(0x1b) if colour::begins(line) => return self.coloured(line, place, sink),
             Some(b'{' | b'}' | b'[' | b']' | b' ' | b'\t' | 0x1e | b'd' | b'-' | b'_' | b'S')
                 if self.structured(line, place, sink) =>
@@ -212,7 +221,9 @@ impl Peeler {
         if object.first() == Some(&b'{') {
             return self.json_line(object, place.advanced(line.len() - object.len()), sink);
         }
-        let noise = object.is_empty() || is_separator(line) || (json_stream::is_brackets(line) && !json_stream::starts(line));
+        let noise = object.is_empty()
+            || is_separator(line)
+            || (json_stream::is_brackets(line) && !json_stream::starts(line));
         if noise {
             sink(Peeled::Noise { position: self.position(place) });
             return true;
@@ -276,7 +287,9 @@ impl Peeler {
             let wall = head.stamp.wall;
             return self.cri(cri, wall, line, place, sink);
         }
-        if place.wrapper.is_none() && let Some(cursor) = journal_verbose::cursor(&head) {
+        if place.wrapper.is_none()
+            && let Some(cursor) = journal_verbose::cursor(&head)
+        {
             self.verbose.begin(&head, cursor, place.offset);
             self.pending = Pending::Verbose;
             return;
@@ -328,7 +341,14 @@ impl Peeler {
         sink(Peeled::Line(line));
     }
 
-    fn cri(&mut self, cri: container::Cri<'_>, wall: Option<WallTime>, line: &[u8], place: Place, sink: Sink<'_>) {
+    fn cri(
+        &mut self,
+        cri: container::Cri<'_>,
+        wall: Option<WallTime>,
+        line: &[u8],
+        place: Place,
+        sink: Sink<'_>,
+    ) {
         let Some(inside) = place.inside(Form::Cri, wall) else {
             return self.deliver(&bare(line), place, sink);
         };
@@ -346,7 +366,10 @@ impl Peeler {
         let Some(partial) = self.partials.take(stream) else { return };
         let place = Place { offset: partial.offset, wrapper: None };
         if partial.too_long {
-            return sink(Peeled::Broken { position: self.position(place), text: excerpt(&partial.bytes) });
+            return sink(Peeled::Broken {
+                position: self.position(place),
+                text: excerpt(&partial.bytes),
+            });
         }
         if let Some(inside) = place.inside(partial.form, partial.wall) {
             self.pieces(without_returns(&partial.bytes), inside, sink);
@@ -451,7 +474,8 @@ impl Peeler {
 
     fn journal(&self, fields: &Fields, form: Form, place: Place, sink: Sink<'_>) {
         let position = self.position(place);
-        let (stamp, host, trust) = (place.completed(fields.stamp()), fields.host(), place.lowered(fields.trust()));
+        let (stamp, host, trust) =
+            (place.completed(fields.stamp()), fields.host(), place.lowered(fields.trust()));
         if fields.too_long() {
             return sink(Peeled::Broken { position, text: b"MESSAGE" });
         }
@@ -517,7 +541,10 @@ impl Peeler {
                 self.journal(&self.export.fields, Form::JournalExport, place, sink);
             }
             Step::Broken => {
-                sink(Peeled::Broken { position: self.position(place), text: self.export.culprit() });
+                sink(Peeled::Broken {
+                    position: self.position(place),
+                    text: self.export.culprit(),
+                });
             }
         }
         step != Step::Refused

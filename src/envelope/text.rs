@@ -53,7 +53,11 @@ impl Head<'_> {
         let facility = self.header.priority.map_or(0, |priority| priority.facility);
         let relayed = self.form != Form::Dmesg && (16..24).contains(&facility);
         let foreign_facility = facility != 0 && !relayed;
-        if foreign_tag || untagged_process || foreign_facility { Trust::Suspect } else { Trust::Text }
+        if foreign_tag || untagged_process || foreign_facility {
+            Trust::Suspect
+        } else {
+            Trust::Text
+        }
     }
 }
 
@@ -91,7 +95,9 @@ fn with_priority<'a>(clock: &mut Clock, line: &'a [u8], depth: u32) -> Option<He
 /// `[ 1501.098037] P` and its kin. journalctl puts host and tag behind such a stamp; dmesg does not.
 fn with_bracket<'a>(clock: &mut Clock, line: &'a [u8]) -> Option<Head<'a>> {
     let (stamp, rest) = stamp(clock, line)?;
-    if stamp.uptime.is_some() && let Some(header) = header::follows_uptime(rest) {
+    if stamp.uptime.is_some()
+        && let Some(header) = header::follows_uptime(rest)
+    {
         return Some(Head { form: Form::JournalText, stamp, header });
     }
     Some(plain(Form::Dmesg, stamp, after_blank(rest)))
@@ -112,10 +118,10 @@ fn with_digit<'a>(clock: &mut Clock, line: &'a [u8], depth: u32) -> Option<Head<
         let stamp = Stamp { wall: Some(wall), uptime: None };
         return header.tag.map(|_| Head { form: Form::JournalText, stamp, header });
     }
-    let (value, rest) = number(line)?;
+    let (_, rest) = number(line)?;
     let after = rest.strip_prefix(b" ")?;
     // The octet count of syslog over TCP.
-    if after.first() == Some(&b'<') && value >= after.len() as u64 {
+    if bracketed(after).is_some() {
         return with_priority(clock, after, depth);
     }
     if let Some((wall, header)) = rfc5424::read(clock, line) {
@@ -267,17 +273,19 @@ fn behind_file_name<'a>(clock: &mut Clock, line: &'a [u8]) -> Option<Head<'a>> {
     None
 }
 
-/// A header that is not known but ends in `kernel: `, without another program's tag before it.
+/// A header that is not known but ends in `kernel: `, the first colon before a blank.
 fn unknown_header(line: &[u8]) -> Option<Head<'_>> {
     let near = line.get(..line.len().min(128))?;
-    let at = memchr::memmem::find(near, b" kernel: ")?;
-    let before = line.get(..at)?;
-    if before.contains(&b'=') || memchr::memmem::find(before, b": ").is_some() {
+    let colon =
+        memchr::memchr_iter(b':', near).find(|&colon| near.get(colon + 1) == Some(&b' '))?;
+    let before = near.get(..colon)?.strip_suffix(b" kernel")?;
+    if before.contains(&b'=') {
         return None;
     }
     let host = before.rsplit(|byte| *byte == b' ').next();
-    let host = host.filter(|word| !word.is_empty() && !word.iter().any(|byte| b":/[]<>()".contains(byte)));
-    let message = line.get(at + b" kernel:".len()..)?;
-    let header = Header { host, tag: Some(b"kernel"), message: after_blank(message), ..Header::default() };
+    let host =
+        host.filter(|word| !word.is_empty() && !word.iter().any(|byte| b":/[]<>()".contains(byte)));
+    let message = after_blank(line.get(colon + 1..)?);
+    let header = Header { host, tag: Some(b"kernel"), message, ..Header::default() };
     Some(Head { form: Form::OtherHeader, stamp: Stamp::default(), header })
 }

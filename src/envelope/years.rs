@@ -47,12 +47,11 @@ impl Years {
     /// The year of a stamp that has none. `within_day` is its time of day.
     pub(super) fn year_of(&mut self, month: u32, day: u32, within_day: i64) -> Option<i32> {
         let at = |year| Date { year, month, day }.micros().saturating_add(within_day);
-        let mut current = match self.current {
-            Some(current) => self.next(current, month, at),
-            None => {
-                let year = self.first(month, day, at)?;
-                Current { year, last: 0, last_month: month, before_roll: None }
-            }
+        let mut current = if let Some(current) = self.current {
+            self.next(current, month, at)
+        } else {
+            let year = self.first(month, day, at)?;
+            Current { year, last: 0, last_month: month, before_roll: None }
         };
         current.last = at(current.year);
         current.last_month = month;
@@ -81,7 +80,8 @@ impl Years {
     /// allows it; and moves back for a late line of December. Any other step back is the clock's.
     fn next(&self, mut current: Current, month: u32, at: impl Fn(i32) -> i64) -> Current {
         let here = at(current.year);
-        let fits = |micros: i64| self.newest.is_some_and(|newest| micros <= newest.saturating_add(DAY));
+        let fits =
+            |micros: i64| self.newest.is_some_and(|newest| micros <= newest.saturating_add(DAY));
         let new_year = current.last_month == 12 && month == 1;
         let after_silence =
             here < current.last.saturating_sub(HALF_YEAR) && fits(at(current.year + 1));
