@@ -600,16 +600,17 @@ fn parts_of_container_lines_are_joined_by_stream() {
     assert_eq!(text(&found[1].payload), "TRACE: filter:INPUT:policy:1 IN=eth0 OUT=");
     assert_eq!((found[1].uptime, found[1].wall), (Some(1_501_098_037), Some(AT + 100_000)));
     assert_eq!((found[1].form, found[1].offset), (Form::Cri, 0));
-    let docker = concat!(
-        "{\"log\":\"[ 1501.098037] TRACE: fil\",\"stream\":\"stdout\",\"time\":\"2026-11-22T13:34:42Z\"}\n",
-        "{\"log\":\"ter:INPUT:policy:1 \\u003cx\\u003e\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-22T13:34:43Z\"}\n",
+    // Docker cuts at 16 KiB; a shorter line without newline is whole.
+    let long = "x".repeat(16_384);
+    let docker = format!(
+        "{{\"log\":\"{long}\",\"stream\":\"stdout\",\"time\":\"2026-11-22T13:34:42Z\"}}\n\
+         {{\"log\":\"\\u003cy\\u003e\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-22T13:34:43Z\"}}\n",
     );
     let found = line(docker);
-    assert_eq!(text(&found.payload), "TRACE: filter:INPUT:policy:1 <x>");
+    assert_eq!(text(&found.payload), long + "<y>");
     assert_eq!((found.form, found.wall), (Form::DockerJson, Some(AT)));
-    // Without newlines each line is whole all the same.
-    let bare = "{\"log\":\"[ 1.5] a\"}\n{\"log\":\"[ 1.6] b\"}\n";
-    assert_eq!(payloads(&peel(bare)), ["a", "b"]);
+    let bare = "{\"log\":\"IN=a OUT= \"}\n{\"log\":\"IN=b OUT= \"}\n";
+    assert_eq!(payloads(&peel(bare)), ["IN=a OUT= ", "IN=b OUT= "]);
 }
 
 #[test]
@@ -744,6 +745,11 @@ fn other_peoples_syslog_lines() {
         ("    Jan 29 00:00:28 fw kernel: ", Some("fw")),
         ("127 <4>1 2026-11-22T13:34:42Z fw kernel - - - ", Some("fw")),
         ("99 <4>Nov 22 13:34:42 fw kernel: ", Some("fw")),
+        ("Mär 17 13:39:13 fw kernel: ", Some("fw")),
+        ("[So Mär 22 13:27:05 2026] ", None),
+        ("[   12.500000] kernel: ", None),
+        ("Jan 29 00:00:28 fw kernel:  [   12.5] ", Some("fw")),
+        ("router-1  | [   12.5] ", None),
         ("<174>1 2003-08-24T05:14:15+00:00 - - - - - ", None),
         ("Jan 29 00:00:28 fw ulogd[12]: ", Some("fw")),
         ("Jan 29 00:00:28 fw fw ", Some("fw")),

@@ -210,9 +210,13 @@ fn is_bracketed_address(word: &[u8]) -> bool {
     })
 }
 
-/// Whether the words are `host kernel: ` or `host name[pid]: `, which only journalctl puts behind a bracketed stamp.
+/// Whether the words are `host kernel: ` (the host may be left out) or `host name[pid]: `, which
+/// only journalctl puts behind a bracketed stamp.
 pub(super) fn follows_uptime(text: &[u8]) -> Option<Header<'_>> {
     let text = text.strip_prefix(b" ")?;
+    if let Some(message) = text.strip_prefix(b"kernel: ") {
+        return Some(Header { tag: Some(b"kernel"), message, ..Header::default() });
+    }
     let (host, rest) = token(text);
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     if host.is_empty() || !host.iter().all(is_name) {

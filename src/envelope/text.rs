@@ -36,6 +36,7 @@ pub(super) fn read<'a>(clock: &mut Clock, line: &'a [u8]) -> Head<'a> {
     envelope(clock, line, DEPTH)
         .or_else(|| indented(clock, line))
         .or_else(|| behind_file_name(clock, line))
+        .or_else(|| behind_service_name(clock, line))
         .or_else(|| unknown_header(line))
         .unwrap_or_else(|| plain(Form::Bare, Stamp::default(), line))
 }
@@ -271,6 +272,14 @@ fn behind_file_name<'a>(clock: &mut Clock, line: &'a [u8]) -> Option<Head<'a>> {
         }
     }
     None
+}
+
+/// `router-1  | [ 1501.098037] P`: what docker compose puts before the lines of a service.
+fn behind_service_name<'a>(clock: &mut Clock, line: &'a [u8]) -> Option<Head<'a>> {
+    let (name, rest) = token(line.get(..line.len().min(128))?);
+    let gap = rest.iter().take_while(|byte| **byte == b' ').count();
+    let text = line.get(name.len() + gap..)?.strip_prefix(b"| ")?;
+    envelope(clock, text, DEPTH)
 }
 
 /// A header that is not known but ends in `kernel: `, the first colon before a blank.
