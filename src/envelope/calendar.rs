@@ -87,6 +87,9 @@ pub(super) fn month_word(text: &[u8]) -> Option<(u32, &[u8])> {
     }
     let end = text.iter().take(8).position(|byte| *byte == b' ')?;
     let (word, rest) = text.split_at_checked(end)?;
+    if !matches!(rest.get(1), Some(b' ' | b'0'..=b'9')) {
+        return None;
+    }
     let mut name = [0; 8];
     for (slot, byte) in name.iter_mut().zip(word.strip_suffix(b".").unwrap_or(word)) {
         *slot = byte.to_ascii_lowercase();
