@@ -33,6 +33,10 @@ const DEPTH: u32 = 3;
 
 /// Reads a line; what no envelope explains is a bare payload.
 pub(super) fn read<'a>(clock: &mut Clock, line: &'a [u8]) -> Head<'a> {
+    // The commonest bare payload, which no envelope begins like.
+    if line.starts_with(b"TRACE: ") {
+        return plain(Form::Bare, Stamp::default(), line);
+    }
     envelope(clock, line, DEPTH)
         .or_else(|| indented(clock, line))
         .or_else(|| behind_file_name(clock, line))
