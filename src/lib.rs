@@ -5,7 +5,10 @@
 
 pub mod correlate;
 pub mod envelope;
+pub mod filter;
 pub mod model;
 pub mod parse;
 pub mod render;
 pub mod stitch;
+pub mod store;
+pub mod wire;

@@ -4,5 +4,6 @@ mod envelope;
 mod lab;
 mod parse;
 mod properties;
+mod store;
 mod tidy;
 mod truth;
