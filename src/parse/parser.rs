@@ -102,6 +102,11 @@ impl Parser {
         }
     }
 
+    /// Where the line stands that is held back for its pieces; lines read since came later in the log.
+    pub fn held_head(&self) -> Option<Position> {
+        self.torn.held()
+    }
+
     /// Lets the line go that may still be held back. No line may follow.
     pub fn finish(&mut self, sink: Sink<'_>) {
         if let Some(head) = self.torn.close() {

@@ -155,6 +155,11 @@ impl Torn {
         }
     }
 
+    /// Where the open head stands.
+    pub(in crate::parse) fn held(&self) -> Option<Position> {
+        self.open.as_ref().map(|head| head.position)
+    }
+
     /// Takes the open head out, with or without its pieces.
     pub(in crate::parse) fn close(&mut self) -> Option<Head> {
         let head = self.open.take()?;
