@@ -1,0 +1,223 @@
+//! Short names for people: sites, endpoints, packets, states, verdicts, durations.
+
+use crate::model::{
+    Arp, Completeness, Confidence, ConnectionState, Endpoint, Header, Icmp, NatKind, Network,
+    Packet, Protocol, Site, SiteKind, TcpFlags, TcpState, Transport, VerdictKind,
+};
+use crate::render::escape;
+
+/// A site as the log would write it, escaped: `filter:FORWARD:rule:2`, `eb:nat:OUTPUT`, `log:"prefix"`.
+pub fn site_name(site: &Site) -> String {
+    match site {
+        Site::Trace { table, chain, kind } => {
+            let (word, number) = kind_words(*kind);
+            format!("{}:{}:{word}:{number}", escape(table), escape(chain))
+        }
+        Site::Bridge { table, chain, .. } => format!("eb:{}:{}", escape(table), escape(chain)),
+        Site::Log { prefix } => format!("log:\"{}\"", escape(prefix)),
+        Site::BridgeLog { prefix } => format!("eb:?:\"{}\"", escape(prefix)),
+    }
+}
+
+/// `rule`, `return` or `policy`, and the number.
+pub(super) fn kind_words(kind: SiteKind) -> (&'static str, u32) {
+    match kind {
+        SiteKind::Rule(number) => ("rule", number),
+        SiteKind::Return(number) => ("return", number),
+        SiteKind::Policy(number) => ("policy", number),
+    }
+}
+
+/// `10.1.2.3:80`, `[2001:db8::1]:80`, `10.1.2.3`, `?:80`, `?`.
+pub fn endpoint(endpoint: &Endpoint) -> String {
+    match (endpoint.addr, endpoint.port) {
+        (Some(addr), Some(port)) => std::net::SocketAddr::new(addr, port).to_string(),
+        (Some(addr), None) => addr.to_string(),
+        (None, Some(port)) => format!("?:{port}"),
+        (None, None) => "?".into(),
+    }
+}
+
+/// `tcp`, `udp`, …, or the number.
+pub fn protocol_name(protocol: Protocol) -> String {
+    match protocol {
+        Protocol::ICMP => "icmp".into(),
+        Protocol::TCP => "tcp".into(),
+        Protocol::UDP => "udp".into(),
+        Protocol::ESP => "esp".into(),
+        Protocol::AH => "ah".into(),
+        Protocol::ICMPV6 => "icmpv6".into(),
+        Protocol::UDPLITE => "udplite".into(),
+        Protocol(number) => format!("proto {number}"),
+    }
+}
+
+/// The state in conntrack's words.
+pub fn state_name(state: ConnectionState) -> &'static str {
+    match state {
+        ConnectionState::Unreplied => "unreplied",
+        ConnectionState::Replied => "replied",
+        ConnectionState::Assured => "assured",
+        ConnectionState::Tcp(tcp) => match tcp {
+            TcpState::None => "none",
+            TcpState::SynSent => "syn_sent",
+            TcpState::SynRecv => "syn_recv",
+            TcpState::Established => "established",
+            TcpState::FinWait => "fin_wait",
+            TcpState::CloseWait => "close_wait",
+            TcpState::LastAck => "last_ack",
+            TcpState::TimeWait => "time_wait",
+            TcpState::Close => "closed",
+            TcpState::SynSent2 => "syn_sent2",
+        },
+    }
+}
+
+/// The verdict as one word.
+pub fn verdict_name(kind: VerdictKind) -> &'static str {
+    match kind {
+        VerdictKind::Accepted => "accepted",
+        VerdictKind::Dropped => "dropped",
+        VerdictKind::Rejected => "rejected",
+        VerdictKind::Consumed => "consumed",
+        VerdictKind::Unknown => "unknown",
+    }
+}
+
+/// How much of a connection the log holds, in a few words.
+pub fn completeness_name(completeness: Completeness) -> &'static str {
+    match completeness {
+        Completeness::Whole => "whole",
+        Completeness::BeganBeforeLog => "began before the log",
+        Completeness::Cut => "cut short",
+        Completeness::Lossy => "lines are missing",
+    }
+}
+
+/// How sure a packet's lines belong together.
+pub fn confidence_name(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::Exact => "exact",
+        Confidence::Likely => "likely",
+        Confidence::Ambiguous => "ambiguous",
+    }
+}
+
+/// The kind of a translation, in capitals as in the rules.
+pub fn nat_name(kind: NatKind) -> &'static str {
+    match kind {
+        NatKind::Dnat => "DNAT",
+        NatKind::Snat => "SNAT",
+        NatKind::Masquerade => "MASQUERADE",
+        NatKind::Redirect => "REDIRECT",
+        NatKind::Netmap => "NETMAP",
+    }
+}
+
+/// `SYN·ACK 60 B`, `UDP 73 B`, `ICMP echo request 84 B`, `ARP 10.0.0.1 is-at`.
+pub fn packet_title(packet: &Packet) -> String {
+    let headers = packet.steps.iter().map(|step| &*step.header);
+    // ebtables prints neither flags nor length: an IP line says more, wherever it comes.
+    let detailed = headers.clone().find(|header| header.ip().is_some_and(|ip| ip.length.is_some()));
+    detailed.or_else(|| headers.clone().next()).map_or_else(String::new, header_title)
+}
+
+fn header_title(header: &Header) -> String {
+    let ip = match &header.network {
+        Network::Ip(ip) => ip,
+        Network::Arp(arp) => return arp_title(arp),
+        Network::Truncated | Network::Incomplete => return "header unreadable".into(),
+        Network::Absent => return frame_title(header),
+    };
+    let mut title = match &ip.transport {
+        Transport::Tcp(tcp) => tcp_flags(tcp.flags),
+        Transport::Icmp(icmp) => icmp_title(icmp, ip.protocol == Some(Protocol::ICMPV6)),
+        _ => ip
+            .protocol
+            .map_or_else(|| "IP".into(), |protocol| protocol_name(protocol).to_uppercase()),
+    };
+    if ip.is_later_fragment() {
+        title.push_str(" fragment");
+    }
+    if let Some(length) = ip.length {
+        title.push_str(&format!(" {} B", grouped(u64::from(length))));
+    }
+    title
+}
+
+/// Flags from the handshake on, `ACK` last: `SYN·ACK`, `FIN·ACK`, `PSH·ACK`.
+fn tcp_flags(flags: TcpFlags) -> String {
+    let name = |bit: u16, name: &'static str| flags.has(bit).then_some(name);
+    let others = TcpFlags::NAMES.iter().rev().filter(|(bit, _)| *bit != TcpFlags::ACK);
+    let names: Vec<&str> = others
+        .filter_map(|(bit, text)| name(*bit, text))
+        .chain(name(TcpFlags::ACK, "ACK"))
+        .collect();
+    if names.is_empty() { "TCP no flags".into() } else { names.join("·") }
+}
+
+fn icmp_title(icmp: &Icmp, v6: bool) -> String {
+    let name = match (v6, icmp.kind) {
+        (false, 0) | (true, 129) => "echo reply",
+        (false, 8) | (true, 128) => "echo request",
+        (false, 3) | (true, 1) => "unreachable",
+        (false, 5) | (true, 137) => "redirect",
+        (false, 11) | (true, 3) => "time exceeded",
+        (true, 2) => "too big",
+        (true, 135) => "neighbour?",
+        (true, 136) => "neighbour!",
+        _ => return format!("ICMP {}/{}", icmp.kind, icmp.code),
+    };
+    format!("ICMP {name}")
+}
+
+fn arp_title(arp: &Arp) -> String {
+    match (arp.operation, arp.addresses) {
+        (1, Some(addresses)) => format!("ARP who-has {}", addresses.target_ip),
+        (2, Some(addresses)) => format!("ARP {} is-at", addresses.sender_ip),
+        (operation, _) => format!("ARP operation {operation}"),
+    }
+}
+
+fn frame_title(header: &Header) -> String {
+    match header.link.ethertype() {
+        Some(0x86dd) => "IPv6 frame".into(),
+        Some(0x0800) => "IPv4 frame".into(),
+        Some(length) if length < 0x0600 => "802.3 frame".into(),
+        Some(ethertype) => format!("frame 0x{ethertype:04x}"),
+        None => "frame".into(),
+    }
+}
+
+/// `1234567` as `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Microseconds for people: `79 µs`, `417,123 µs`, `12.345678 s`. Nothing is rounded away.
+pub fn duration(us: u64) -> String {
+    if us < 10_000_000 {
+        format!("{} µs", grouped(us))
+    } else {
+        format!("{}.{:06} s", grouped(us / 1_000_000), us % 1_000_000)
+    }
+}
+
+/// An offset: `+21`, `−3`, `+12.345678 s`.
+pub(super) fn offset(us: i64) -> String {
+    let sign = if us < 0 { '-' } else { '+' };
+    let us = us.unsigned_abs();
+    if us < 10_000_000 {
+        format!("{sign}{}", grouped(us))
+    } else {
+        format!("{sign}{}", duration(us))
+    }
+}
