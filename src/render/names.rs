@@ -139,10 +139,10 @@ fn header_title(header: &Header) -> String {
     if ip.is_later_fragment() {
         title.push_str(" fragment");
     }
-    if let Some(length) = ip.length {
-        title.push_str(&format!(" {} B", grouped(u64::from(length))));
+    match ip.length {
+        Some(length) => format!("{title} {} B", grouped(u64::from(length))),
+        None => title,
     }
-    title
 }
 
 /// Flags from the handshake on, `ACK` last: `SYN·ACK`, `FIN·ACK`, `PSH·ACK`.

@@ -94,16 +94,20 @@ impl Line {
     }
 
     /// The line without blanks at its end.
-    fn trimmed(&self) -> Self {
-        let mut line = self.clone();
-        while let Some(last) = line.spans.last_mut() {
+    fn trimmed(mut self) -> Self {
+        while let Some(last) = self.spans.last_mut() {
             last.text.truncate(last.text.trim_end_matches(' ').len());
             if !last.text.is_empty() {
                 break;
             }
-            line.spans.pop();
+            self.spans.pop();
         }
-        line
+        self
+    }
+
+    /// Its width without blanks at its end.
+    fn printed_width(&self) -> usize {
+        self.clone().trimmed().width()
     }
 
     /// How many columns of a terminal the line takes.
@@ -145,7 +149,7 @@ impl Text {
         let mut line = start;
         let mut fresh = true;
         for mut chunk in chunks {
-            if !fresh && line.width() + chunk.trimmed().width() > width {
+            if !fresh && line.width() + chunk.printed_width() > width {
                 self.push(std::mem::take(&mut line));
                 line.pad_to(indent);
                 chunk.trim_start();
@@ -176,6 +180,7 @@ impl Text {
     }
 
     /// Replaces every drawing character by one of ASCII; log-derived text is ASCII or escaped or stays.
+    #[must_use]
     pub fn into_ascii(mut self) -> Self {
         for span in self.lines.iter_mut().flat_map(|line| &mut line.spans) {
             span.text = span.text.chars().map(ascii).collect();
@@ -191,7 +196,7 @@ pub(super) fn width(text: &str) -> usize {
 
 /// Breaks a chunk that fits on no line into pieces of at most `first` and then `rest` columns.
 fn split(chunk: Line, first: usize, rest: usize) -> Vec<Line> {
-    if chunk.trimmed().width() <= rest.max(first) || rest == 0 {
+    if chunk.printed_width() <= rest.max(first) || rest == 0 {
         return vec![chunk];
     }
     let mut pieces = Vec::new();
@@ -228,14 +233,13 @@ fn ascii(character: char) -> char {
         '▪' => '=',
         '→' | '▶' | '›' => '>',
         '←' => '<',
-        '─' => '-',
+        '─' | '–' => '-',
         '✗' => 'X',
         '·' => '.',
         'µ' => 'u',
         'Δ' => 'd',
         '×' => 'x',
         '…' => '~',
-        '–' => '-',
         other => other,
     }
 }

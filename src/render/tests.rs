@@ -235,7 +235,7 @@ fn rows(packets: &[Packet]) -> Vec<Lane<'_>> {
     packets.iter().map(|packet| Lane { packet, notes: Vec::new() }).collect()
 }
 
-fn check_lanes(packets: &[Packet], width: usize, expected: Expect) {
+fn check_lanes(packets: &[Packet], width: usize, expected: &Expect) {
     let drawn = lanes(&rows(packets), packets[0].first, width).plain();
     for line in drawn.lines() {
         assert!(crate::render::span::width(line) <= width, "too wide: {line}");
@@ -248,7 +248,7 @@ fn lanes_at_200_columns() {
     check_lanes(
         &case_1(),
         200,
-        expect![[r#"
+        &expect![[r#"
             #      µs      Δ  packet          path  in          eb nat      raw          nat                  NAT              eb filter  filter        nat           eb filter  eb nat    eb nat       out
                                                                 PREROUTING  PREROUTING   PREROUTING           destination      INPUT      FORWARD       POSTROUTING   OUTPUT     OUTPUT    POSTROUTING
             1      +0         → SYN 60 B         A  eth0        ────────────○────────────■─■──────────────────◆───────────────────────────○─────────────○─── 79 µs ───▪──────────▪─────────▪────────────▶ veth72x2M5
@@ -274,7 +274,7 @@ fn lanes_at_80_columns() {
     check_lanes(
         &case_1(),
         80,
-        expect![[r#"
+        &expect![[r#"
             #      µs  packet          path  eb nat  raw    nat            NAT
                                              PRE     PRE    PRE            dst
             1      +0  → SYN 60 B         A          ○3 +0──■1 +21─────────◆172.17.0.5:6379─
@@ -305,7 +305,7 @@ fn lanes_at_120_columns() {
     check_lanes(
         &case_1(),
         120,
-        expect![[r#"
+        &expect![[r#"
             #      µs  packet          path  eb nat  raw    nat            NAT               eb filter  filter  nat     eb filter
                                              PRE     PRE    PRE            dst               IN         FWD     POST    OUT
             1      +0  → SYN 60 B         A          ○3 +0──■1 +21─────────◆172.17.0.5:6379─────────────○4 +38──○2 +41──▪+120─────
@@ -351,7 +351,7 @@ fn a_drop_ends_its_lane() {
     check_lanes(
         &[dropped.clone()],
         120,
-        expect![[r##"
+        &expect![[r##"
             #  µs  Δ  packet        path  in    raw          filter                                   out
                                                 PREROUTING   INPUT
             1  +0     → SYN 60 B ~     A  eth0  ○────────────■─○─▪─▪─○✗                               ✗ dropped
@@ -369,7 +369,7 @@ fn a_drop_ends_its_lane() {
     check_lanes(
         &[dropped],
         80,
-        expect![[r##"
+        &expect![[r##"
         #  µs  packet        path  raw    filter
                                    PRE    IN
         1  +0  → SYN 60 B ~     A  ○3 +0──■4 +3✗
@@ -400,7 +400,7 @@ fn log_lines_without_a_trace_have_columns_of_their_own() {
     check_lanes(
         &[packet],
         100,
-        expect![[r##"
+        &expect![[r##"
         #  µs  Δ  packet      path  in    LOG          LOG     out
                                           [UFW AUDIT]  #1
         1  +0     → SYN 60 B     A  eth0  ▪────────────▪───────▶ ?
@@ -432,7 +432,7 @@ fn loopback_passes_twice() {
     check_lanes(
         &[packet],
         120,
-        expect![[r#"
+        &expect![[r#"
             #  µs  packet      path  raw    nat    filter  nat    raw again  filter again
                                      OUT    OUT    OUT     POST   PRE        IN
             1  +0  → SYN 60 B     A  ○1 +0──○1 +2──○1 +3───○1 +5──○1 +9──────○1 +11────────▶
@@ -457,9 +457,9 @@ fn hostile_names_are_harmless_and_fit() {
         ],
     );
     check_lanes(
-        &[packet.clone()],
+        std::slice::from_ref(&packet),
         80,
-        expect![[r#"
+        &expect![[r#"
             #  µs  packet      path  nat
                                      ?
             1  +0  → SYN 60 B     A  ■KUBE-SEP-ABCDEFGHIJKLMNOP\x1b:1 +0─

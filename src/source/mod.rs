@@ -10,6 +10,8 @@ mod unpack;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use thiserror::Error;
 
@@ -79,6 +81,7 @@ pub struct Source {
     failed: Option<io::Error>,
     splitter: Splitter,
     tail: Vec<u8>,
+    consumed: Arc<AtomicU64>,
 }
 
 impl Source {
@@ -107,7 +110,9 @@ impl Source {
 
     /// Reads from anything, under a name.
     pub fn new(name: String, input: Box<dyn Read + Send>) -> Result<Self, SourceError> {
-        let (packing, reader) = match unpack::unpack(input) {
+        let consumed = Arc::new(AtomicU64::new(0));
+        let counted = Counted { input, consumed: Arc::clone(&consumed) };
+        let (packing, reader) = match unpack::unpack(Box::new(counted)) {
             Ok(unpacked) => unpacked,
             Err(source) => return Err(SourceError::Read { name, source }),
         };
@@ -125,6 +130,7 @@ impl Source {
             failed: None,
             splitter: Splitter::default(),
             tail: Vec::new(),
+            consumed,
         };
         while source.filled < HEAD && !source.ended {
             source.read();
@@ -163,6 +169,11 @@ impl Source {
         self.splitter.position()
     }
 
+    /// How many bytes of the file, packed as it is, have been used up: what [`Self::size`] counts.
+    pub fn consumed(&self) -> u64 {
+        self.consumed.load(Ordering::Relaxed)
+    }
+
     /// The last bytes read, at most [`HEAD`] of them.
     pub fn tail(&self) -> &[u8] {
         &self.tail
@@ -183,6 +194,7 @@ impl Source {
                     }
                 }
                 (self.filled, self.ended) = (0, false);
+                self.consumed.store(target, Ordering::Relaxed);
                 target
             }
             _ => self.read_past(position),
@@ -244,6 +256,20 @@ impl Source {
 impl std::fmt::Debug for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Source({:?} at {})", self.name, self.position())
+    }
+}
+
+/// Counts what is read.
+struct Counted {
+    input: Box<dyn Read + Send>,
+    consumed: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.input.read(into)?;
+        self.consumed.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
     }
 }
 
