@@ -12,10 +12,9 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use thiserror::Error;
-
-use crate::model::WallTime;
 
 pub use lines::RawLine;
 pub use order::oldest_first;
@@ -72,7 +71,7 @@ pub struct Source {
     /// A second handle to the same plain file, by which it can be positioned.
     seek: Option<File>,
     size: Option<u64>,
-    modified: Option<WallTime>,
+    modified: Option<SystemTime>,
     head: Vec<u8>,
     block: Box<[u8]>,
     /// How much of `block` was read and not yet handed out.
@@ -99,7 +98,7 @@ impl Source {
         let mut source = Self::new(name, Box::new(file))?;
         source.size = size;
         source.seek = seek.filter(|_| source.packing == Packing::Plain);
-        source.modified = facts.modified().ok().and_then(wall);
+        source.modified = facts.modified().ok();
         Ok(source)
     }
 
@@ -155,7 +154,7 @@ impl Source {
     }
 
     /// When the file was last written; none for a pipe.
-    pub fn modified(&self) -> Option<WallTime> {
+    pub fn modified(&self) -> Option<SystemTime> {
         self.modified
     }
 
@@ -286,12 +285,6 @@ fn remember_tail(tail: &mut Vec<u8>, block: &[u8]) {
     tail.extend_from_slice(&block[block.len().saturating_sub(HEAD)..]);
     let extra = tail.len().saturating_sub(HEAD);
     tail.drain(..extra);
-}
-
-/// The file system's time as ours.
-fn wall(time: std::time::SystemTime) -> Option<WallTime> {
-    let since = time.duration_since(std::time::UNIX_EPOCH).ok()?;
-    i64::try_from(since.as_micros()).ok().map(WallTime)
 }
 
 #[cfg(test)]
