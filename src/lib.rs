@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod correlate;
 pub mod model;
 pub mod render;
 pub mod source;

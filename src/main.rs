@@ -1,1 +1,3 @@
+//! Starts tracecol.
+
 fn main() {}

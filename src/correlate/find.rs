@@ -1,0 +1,235 @@
+//! Which open packet owns a line.
+
+use smallvec::SmallVec;
+
+use super::flow::{FlowKey, FlowSight, behind_extension};
+use super::host::HostMachine;
+use super::identity;
+use super::packet::{Fit, PacketRef, Sight};
+use super::place::Stop;
+use crate::model::{Confidence, Header, TailKey};
+
+/// A packet touched no longer ago than this is the one a CPU is working on.
+const FRESH_US: i64 = 2_000;
+/// On the way in a frame and its IP lines are never further apart than this.
+const STALE_INGRESS_US: i64 = 100_000;
+/// How many open packets of one direction are looked at, latest first.
+const LOOK_BACK: usize = 128;
+
+/// The packet that owns a line.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found {
+    pub(super) packet: PacketRef,
+    pub(super) fit: Fit,
+    /// The line's bytes from `IN=` on are those of this packet's last nf-line.
+    pub(super) same_tail: bool,
+}
+
+type Candidates = SmallVec<[(PacketRef, Fit); 4]>;
+
+impl HostMachine {
+    /// Finds the packet that owns the line, and marks how sure that is.
+    pub(super) fn find(&mut self, sight: &Sight<'_>) -> Option<Found> {
+        if let Some(found) = self.find_by_tail(sight) {
+            return Some(found);
+        }
+        let (packet, fit) = self
+            .find_by_identity(sight)
+            .or_else(|| self.find_by_connection(sight))
+            .or_else(|| self.find_among_recent(sight))?;
+        Some(Found { packet, fit, same_tail: false })
+    }
+
+    fn find_by_tail(&self, sight: &Sight<'_>) -> Option<Found> {
+        let TailKey { slot, generation } = sight.entry.tail?;
+        let (known, packet) = (*self.tails.get(usize::from(slot))?)?;
+        let open = self.packets.get(packet).filter(|open| known == generation && !open.twin)?;
+        let fit = open.fit(sight, false)?;
+        Some(Found { packet, fit, same_tail: true })
+    }
+
+    /// By what stays the same on every line of a packet.
+    fn find_by_identity(&mut self, sight: &Sight<'_>) -> Option<(PacketRef, Fit)> {
+        let header = sight.entry.header;
+        let keys = identity::keys(&self.hasher, header)?;
+        let flow = FlowSight::of(header).key();
+        let mut fitting: Candidates = self
+            .identities
+            .find(keys)
+            .into_iter()
+            .filter_map(|packet| Some((packet, self.fit_by_identity(packet, header, flow, sight)?)))
+            .collect();
+        // The one further on first; of equals the older one.
+        fitting.sort_by_key(|(packet, _)| {
+            let open = &self.packets[*packet];
+            (std::cmp::Reverse(open.progress()), open.key)
+        });
+        let best = *fitting.first()?;
+        if let Some(second) = fitting.get(1) {
+            let as_far = self.packets[second.0].progress() == self.packets[best.0].progress();
+            self.mark(&fitting, if as_far { Confidence::Ambiguous } else { Confidence::Likely });
+        }
+        Some(best)
+    }
+
+    fn fit_by_identity(
+        &self,
+        packet: PacketRef,
+        header: &Header,
+        flow: Option<FlowKey>,
+        sight: &Sight<'_>,
+    ) -> Option<Fit> {
+        let open = self.packets.get(packet)?;
+        let (_, known) = open.identity.as_ref()?;
+        let same = match (known.ip(), header.ip()) {
+            (Some(known), Some(ip)) => identity::same_packet(known, ip),
+            (None, None) => identity::same_frame(known, header),
+            _ => false,
+        };
+        if !same {
+            return None;
+        }
+        open.fit(sight, flow != open.flow)
+    }
+
+    /// By connection and direction: frames, which carry no identity; IP lines behind their frame;
+    /// LOG lines without sequence numbers.
+    fn find_by_connection(&mut self, sight: &Sight<'_>) -> Option<(PacketRef, Fit)> {
+        let flow = FlowSight::of(sight.entry.header).key()?;
+        let names = [Some(flow), flow.protocol.is_icmp().then(|| flow.addresses_only())];
+        let extension = behind_extension(flow).into_iter().flatten().map(Some);
+        let names: SmallVec<[FlowKey; 4]> = names.into_iter().chain(extension).flatten().collect();
+        let (connection, direction) = names.into_iter().find_map(|name| self.lookup(name))?;
+        let mut fitting: Candidates = self
+            .open_packets(connection, direction)
+            .rev()
+            .take(LOOK_BACK)
+            .filter_map(|packet| Some((packet, self.fit_without_identity(packet, flow, sight)?)))
+            .collect();
+        fitting.reverse();
+        self.choose(&fitting, sight)
+    }
+
+    fn fit_without_identity(
+        &self,
+        packet: PacketRef,
+        flow: FlowKey,
+        sight: &Sight<'_>,
+    ) -> Option<Fit> {
+        let open = self.packets.get(packet)?;
+        let same = match (&open.identity, sight.entry.header.ip()) {
+            // A frame, or the IP line behind a frame.
+            (None, _) => true,
+            (Some(_), Some(ip)) if sight.place.bridge => ip.length.is_none(),
+            (Some((_, known)), Some(ip)) => {
+                let lacks_sequence = ip.tcp().is_some_and(|tcp| tcp.seq_ack.is_none())
+                    || known
+                        .ip()
+                        .and_then(|known| known.tcp())
+                        .is_some_and(|tcp| tcp.seq_ack.is_none());
+                lacks_sequence && known.ip().is_some_and(|known| identity::same_packet(known, ip))
+            }
+            (Some(_), None) => false,
+        };
+        if !same {
+            return None;
+        }
+        open.fit(sight, open.flow.is_some_and(|known| known != flow))
+    }
+
+    /// Of several packets waiting in the same flow: first come, first served, but the one at hand before one left behind.
+    fn choose(
+        &mut self,
+        fitting: &[(PacketRef, Fit)],
+        sight: &Sight<'_>,
+    ) -> Option<(PacketRef, Fit)> {
+        let age_us =
+            |packet: PacketRef| sight.now_us.saturating_sub(self.packets[packet].touched_us);
+        let is_egress = fitting.first().is_some_and(|(_, fit)| {
+            matches!(
+                fit.stop,
+                Some(Stop::BridgeOutput | Stop::BridgePostrouting | Stop::Postrouting)
+            )
+        });
+        let first = |wanted: &dyn Fn(PacketRef) -> bool| {
+            fitting.iter().copied().find(|(packet, _)| wanted(*packet))
+        };
+        let fresh = fitting.iter().filter(|(packet, _)| age_us(*packet) <= FRESH_US).count();
+        let chosen = first(&|packet| self.packets[packet].released)
+            .or_else(|| first(&|packet| age_us(packet) <= FRESH_US))
+            .or_else(|| if is_egress { fitting.first().copied() } else { None })
+            .or_else(|| {
+                fitting
+                    .iter()
+                    .rev()
+                    .copied()
+                    .find(|(packet, _)| age_us(*packet) <= STALE_INGRESS_US)
+            })?;
+        if fitting.len() > 1 {
+            self.mark(fitting, if fresh == 1 { Confidence::Likely } else { Confidence::Ambiguous });
+        }
+        Some(chosen)
+    }
+
+    /// A frame whose tuple no connection knows yet (NAT has just changed it, or none is printed).
+    fn find_among_recent(&mut self, sight: &Sight<'_>) -> Option<(PacketRef, Fit)> {
+        let header = sight.entry.header;
+        if !sight.place.bridge && !matches!(FlowSight::of(header), FlowSight::None) {
+            return None;
+        }
+        if FlowSight::of(header).key().is_some_and(|flow| self.lookup(flow).is_some()) {
+            return None;
+        }
+        let mut fitting: Candidates = SmallVec::new();
+        for packet in self.recent.latest_first() {
+            let is_known = fitting.iter().any(|(known, _)| *known == packet);
+            let fresh = self
+                .packets
+                .get(packet)
+                .filter(|open| sight.now_us.saturating_sub(open.touched_us) <= FRESH_US);
+            if let (false, Some(open)) = (is_known, fresh)
+                && shows_same_sides(
+                    open.steps.iter().rev().find_map(|step| step.header.ip()),
+                    header,
+                )
+                && let Some(fit) = open.fit(sight, true)
+                && (sight.place.bridge || open.identity.is_none())
+            {
+                fitting.push((packet, fit));
+            }
+        }
+        if fitting.len() > 1 {
+            self.mark(&fitting, Confidence::Ambiguous);
+        } else if header.ip().is_none() {
+            self.mark(&fitting, Confidence::Likely);
+        }
+        fitting.first().copied()
+    }
+
+    /// Lowers the confidence of every packet that could own a line.
+    fn mark(&mut self, candidates: &[(PacketRef, Fit)], confidence: Confidence) {
+        for (packet, _) in candidates {
+            let open = &mut self.packets[*packet];
+            open.confidence = open.confidence.max(confidence);
+        }
+    }
+}
+
+/// Whether a frame can be a packet's although NAT changed one side: the other side is equal.
+fn shows_same_sides(known: Option<&crate::model::Ip>, frame: &Header) -> bool {
+    match (known, frame.ip()) {
+        (Some(known), Some(ip)) => {
+            identity::agree(known.protocol, ip.protocol) && identity::sides_shared(known, ip)
+        }
+        // Frames without addresses can be told by ports and MAC addresses only.
+        (Some(_), None) => {
+            matches!(frame.network, crate::model::Network::Absent) && is_ip_ethertype(frame)
+        }
+        (None, None) => false,
+        (None, Some(_)) => true,
+    }
+}
+
+fn is_ip_ethertype(frame: &Header) -> bool {
+    matches!(frame.link.ethertype(), Some(0x0800 | 0x86dd))
+}

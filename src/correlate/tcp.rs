@@ -1,0 +1,218 @@
+//! conntrack's view of a TCP connection: its states, and how far both sides have come.
+//!
+//! The transitions are those of the kernel's table
+//! (`net/netfilter/nf_conntrack_proto_tcp.c`, `tcp_conntracks`); the time-outs
+//! its defaults (`Documentation/networking/nf_conntrack-sysctl.rst`).
+
+use crate::model::{Ip, Tcp, TcpFlags, TcpState};
+
+/// What a segment is to conntrack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Syn,
+    SynAck,
+    Fin,
+    Ack,
+    Rst,
+    None,
+}
+
+fn kind(flags: TcpFlags) -> Kind {
+    if flags.has(TcpFlags::RST) {
+        Kind::Rst
+    } else if flags.has(TcpFlags::SYN) {
+        if flags.has(TcpFlags::ACK) { Kind::SynAck } else { Kind::Syn }
+    } else if flags.has(TcpFlags::FIN) {
+        Kind::Fin
+    } else if flags.has(TcpFlags::ACK) {
+        Kind::Ack
+    } else {
+        Kind::None
+    }
+}
+
+/// The state after a segment in original direction.
+fn after_original(state: TcpState, kind: Kind) -> TcpState {
+    use TcpState::{
+        Close, CloseWait, Established, FinWait, LastAck, None, SynRecv, SynSent, SynSent2, TimeWait,
+    };
+    match (kind, state) {
+        (Kind::Syn, None | TimeWait | Close) => SynSent,
+        (Kind::SynAck, SynSent2) => SynRecv,
+        // Beyond the kernel's table: an ACK or FIN after a lone SYN means the answer was not logged.
+        (Kind::Fin, None | SynSent | SynRecv | Established) => FinWait,
+        (Kind::Fin, FinWait | CloseWait) => LastAck,
+        (Kind::Ack, None | SynRecv | SynSent) => Established,
+        (Kind::Ack, FinWait) => CloseWait,
+        (Kind::Ack, LastAck) => TimeWait,
+        (Kind::Rst, _) => Close,
+        _ => state,
+    }
+}
+
+/// The state after a segment in reply direction.
+fn after_reply(state: TcpState, kind: Kind) -> TcpState {
+    use TcpState::{
+        Close, CloseWait, Established, FinWait, LastAck, None, SynRecv, SynSent, SynSent2, TimeWait,
+    };
+    match (kind, state) {
+        (Kind::Syn, SynSent) => SynSent2,
+        (Kind::Syn, TimeWait) => SynSent,
+        (Kind::SynAck, None | SynSent | SynSent2) => SynRecv,
+        (Kind::Fin, None | SynRecv | Established) => FinWait,
+        (Kind::Fin, FinWait | CloseWait) => LastAck,
+        (Kind::Ack, FinWait) => CloseWait,
+        (Kind::Ack, LastAck) => TimeWait,
+        // Not in the kernel's table: the original direction was not logged.
+        (Kind::Ack, None) => Established,
+        (Kind::Rst, _) => Close,
+        _ => state,
+    }
+}
+
+/// One side's progress.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Side {
+    /// The initial sequence number, once told.
+    isn: Option<u32>,
+    /// The end of what this side has sent, by its own segments or by the peer's acknowledgement.
+    end: Option<u32>,
+    fin: bool,
+}
+
+impl Side {
+    fn saw_end(&mut self, end: u32) {
+        let later = self.end.is_none_or(|known| end.wrapping_sub(known) < 0x8000_0000);
+        if later {
+            self.end = Some(end);
+        }
+    }
+
+    /// Payload bytes sent so far; `None` when the start is not in the log.
+    pub(super) fn bytes(&self) -> Option<u32> {
+        let sent = self.end?.wrapping_sub(self.isn?).wrapping_sub(1);
+        Some(if self.fin && sent > 0 { sent - 1 } else { sent })
+    }
+}
+
+/// The whole connection's progress.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TcpTrack {
+    pub(super) state: TcpState,
+    pub(super) original: Side,
+    pub(super) reply: Side,
+    /// ISN of the last SYN in original direction; tells a retransmission from a new connection.
+    pub(super) last_syn: Option<u32>,
+}
+
+impl Default for TcpTrack {
+    fn default() -> Self {
+        Self {
+            state: TcpState::None,
+            original: Side::default(),
+            reply: Side::default(),
+            last_syn: None,
+        }
+    }
+}
+
+impl TcpTrack {
+    /// Takes in one segment.
+    pub(super) fn segment(&mut self, tcp: &Tcp, payload: Option<u32>, is_reply: bool) {
+        let kind = kind(tcp.flags);
+        if let Some((seq, ack)) = tcp.seq_ack {
+            if kind == Kind::Syn && !is_reply {
+                self.last_syn = Some(seq);
+                if matches!(self.state, TcpState::None | TcpState::TimeWait | TcpState::Close) {
+                    self.original = Side::default();
+                    self.reply = Side::default();
+                }
+            }
+            let (own, peer) = if is_reply {
+                (&mut self.reply, &mut self.original)
+            } else {
+                (&mut self.original, &mut self.reply)
+            };
+            progress(own, peer, kind, seq, ack, payload);
+        }
+        self.state =
+            if is_reply { after_reply(self.state, kind) } else { after_original(self.state, kind) };
+    }
+
+    /// Whether a SYN with sequence number `isn` would make conntrack start anew.
+    pub(super) fn reopens(&self, isn: Option<u32>) -> bool {
+        let another = isn.is_none() || self.last_syn.is_none() || isn != self.last_syn;
+        another && matches!(self.state, TcpState::TimeWait | TcpState::Close | TcpState::None)
+    }
+
+    /// Whether both handshakes' directions were seen or implied.
+    pub(super) fn was_established(&self) -> bool {
+        !matches!(
+            self.state,
+            TcpState::None | TcpState::SynSent | TcpState::SynSent2 | TcpState::SynRecv
+        )
+    }
+
+    /// conntrack's default time-out in this state.
+    pub(super) fn timeout_s(&self) -> u32 {
+        match self.state {
+            TcpState::SynSent | TcpState::SynSent2 | TcpState::FinWait | TcpState::TimeWait => 120,
+            TcpState::SynRecv | TcpState::CloseWait => 60,
+            TcpState::Established => 432_000,
+            TcpState::LastAck => 30,
+            TcpState::Close => 10,
+            TcpState::None => 300,
+        }
+    }
+}
+
+fn progress(own: &mut Side, peer: &mut Side, kind: Kind, seq: u32, ack: u32, payload: Option<u32>) {
+    match kind {
+        Kind::Syn | Kind::SynAck => {
+            own.isn = Some(seq);
+            own.end = Some(seq.wrapping_add(1));
+            own.fin = false;
+        }
+        Kind::Fin => {
+            own.fin = true;
+            if let Some(payload) = payload {
+                own.saw_end(seq.wrapping_add(payload).wrapping_add(1));
+            }
+        }
+        Kind::Ack => {
+            if let Some(payload) = payload {
+                own.saw_end(seq.wrapping_add(payload));
+            }
+        }
+        Kind::Rst | Kind::None => {}
+    }
+    match kind {
+        // A SYN-ACK tells the ISN of a SYN that was not logged.
+        Kind::SynAck => {
+            if peer.isn.is_none() {
+                peer.isn = Some(ack.wrapping_sub(1));
+                peer.end = Some(ack);
+            }
+        }
+        Kind::Ack | Kind::Fin => peer.saw_end(ack),
+        Kind::Syn | Kind::Rst | Kind::None => {}
+    }
+}
+
+/// The payload of a TCP segment; `None` when the line does not tell the options' length.
+pub(super) fn payload(ip: &Ip, tcp: &Tcp, options_are_printed: bool) -> Option<u32> {
+    let tcp_options = match &tcp.options {
+        crate::model::TcpOptions::Bytes(bytes) => u32::try_from(bytes.len()).ok()?,
+        crate::model::TcpOptions::Absent if options_are_printed => 0,
+        crate::model::TcpOptions::Absent | crate::model::TcpOptions::Truncated => return None,
+    };
+    let ip_header = if ip.src.is_ipv6() {
+        if ip.extension_headers > 0 {
+            return None;
+        }
+        40
+    } else {
+        20 + ip.options.as_ref().map_or(0, |options| u32::try_from(options.len()).unwrap_or(0))
+    };
+    ip.length?.checked_sub(ip_header + 20 + tcp_options)
+}
