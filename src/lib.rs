@@ -5,5 +5,6 @@
 
 pub mod correlate;
 pub mod model;
+pub mod parse;
 pub mod render;
 pub mod source;

@@ -6,6 +6,7 @@
 mod escape;
 mod grid;
 mod head;
+mod kernel_line;
 mod lanes;
 mod names;
 mod span;
@@ -14,6 +15,7 @@ mod words;
 
 pub use escape::{escape, escape_text};
 pub use head::{Facts, head};
+pub use kernel_line::kernel_line;
 pub use lanes::{Lane, lanes};
 pub use names::{
     completeness_name, confidence_name, duration, endpoint, grouped, nat_name, packet_title,

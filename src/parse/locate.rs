@@ -1,0 +1,184 @@
+//! Finds where the prefix ends and the fields begin, and where a second line begins in one.
+//!
+//! ```text
+//! with "quotes" IN=x OUT=y IN=eth0 OUT= MAC=…     the last `IN=… OUT=…` begins the fields
+//! … URGP=0 TRACE: raw:PREROUTING:policy:2 IN=…    unless fields stand before it: two lines in one
+//! DROP: OUT=vmbr0 SRC=10.0.0.1 DST=10.0.0.2 …     other producers leave empty devices out
+//! ```
+
+use memchr::memmem;
+
+use crate::parse::cursor::Cursor;
+use crate::parse::{ebt, ordered, tolerant};
+
+/// No device name is longer, by far; bounds the search in hostile lines.
+const LONGEST_NAME: usize = 64;
+
+/// How far before `SRC=` the devices of a line may stand.
+const LONGEST_LINK: usize = 512;
+
+/// The first `IN=`; right for every line whose prefix does not hold one.
+#[inline]
+pub(super) fn first_in(payload: &[u8]) -> Option<usize> {
+    for equals in memchr::memchr_iter(b'=', payload) {
+        let Some(before) = payload.get(..equals) else { break };
+        if before.ends_with(b"IN") {
+            let start = equals.checked_sub(2)?;
+            return Some(start + last_in_of_word(payload.get(start..)?));
+        }
+    }
+    None
+}
+
+/// `FWIN=IN=eth0`: within one word the last `IN=` counts.
+fn last_in_of_word(text: &[u8]) -> usize {
+    memmem::rfind(name_window(text), b"IN=").unwrap_or(0)
+}
+
+/// The bytes up to the next blank, or as many as a device name could ever have.
+fn name_window(text: &[u8]) -> &[u8] {
+    let window = text.get(..LONGEST_NAME).unwrap_or(text);
+    let end = window.iter().position(u8::is_ascii_whitespace).unwrap_or(window.len());
+    window.get(..end).unwrap_or(window)
+}
+
+/// One `IN=… OUT=…`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Devices {
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+/// Every `IN=… OUT=…` of a line, in order.
+pub(super) fn devices(payload: &[u8]) -> impl Iterator<Item = Devices> {
+    memmem::find_iter(payload, b"IN=").filter_map(move |start| {
+        let input = name_window(payload.get(start..)?).len();
+        let after = payload.get(start + input..)?;
+        let blanks = after.iter().take_while(|&&byte| byte == b' ').count();
+        let output = name_window(after.get(blanks..)?);
+        (blanks > 0 && output.starts_with(b"OUT="))
+            .then_some(Devices { start, end: start + input + blanks + output.len() })
+    })
+}
+
+/// Where the fields begin: at the last `IN=… OUT=…`.
+pub(super) fn fields(payload: &[u8]) -> Option<usize> {
+    devices(payload).last().map(|devices| devices.start)
+}
+
+/// Where the fields of a line begin that does not have both devices.
+pub(super) fn loose_fields(payload: &[u8]) -> Option<usize> {
+    let source = memmem::find_iter(payload, b"SRC=").find(|&at| has_addresses(payload, at))?;
+    let from = source.saturating_sub(LONGEST_LINK);
+    let before = payload.get(from..source)?;
+    let keys: [&[u8]; 4] = [b"IN=", b"OUT=", b"PHYSIN=", b"MAC="];
+    let found = keys.iter().find_map(|key| last_key(before, key));
+    Some(found.map_or(source, |at| from + at))
+}
+
+/// Whether `SRC=` is followed by an address and `DST=` with another.
+fn has_addresses(payload: &[u8], at: usize) -> bool {
+    let quoted = at.checked_sub(1).and_then(|before| payload.get(before)) == Some(&b'[');
+    let Some(text) = payload.get(at..) else { return false };
+    !quoted && tolerant::begins_with_addresses(text)
+}
+
+/// The last place where `key` begins a word.
+fn last_key(text: &[u8], key: &[u8]) -> Option<usize> {
+    memmem::rfind_iter(text, key).find(|&at| begins_word(text, at))
+}
+
+fn begins_word(text: &[u8], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|before| text.get(before));
+    before.is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_')
+}
+
+/// Whether a line has the words of a netfilter line at all.
+pub(super) fn looks_like_netfilter(payload: &[u8]) -> bool {
+    let has = |key: &[u8]| memmem::find_iter(payload, key).any(|at| begins_word(payload, at));
+    has(b"IN=") && has(b"OUT=") || has(b"MAC source =")
+}
+
+/// A place where one line ends and another one begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Split {
+    /// Where the first line ends.
+    pub(super) end: usize,
+    /// Where the second one's prefix begins; an envelope between them belongs to neither.
+    pub(super) start: usize,
+}
+
+/// Where a second line begins, if one stands in `payload`.
+pub(super) fn split(payload: &[u8]) -> Option<Split> {
+    let mut all = devices(payload);
+    let mut first = all.next()?;
+    if let Some(split) = at_envelope(payload, first.end) {
+        return Some(split);
+    }
+    for second in all {
+        if second.start >= first.end && has_fields(payload.get(first.end..second.start)?) {
+            let end = end_of_first(payload, first, second);
+            return Some(Split { end, start: end });
+        }
+        first = second;
+    }
+    None
+}
+
+/// `… URGP=0 Nov 22 13:27:05 host kernel: [ 1501.098037] …`
+fn at_envelope(payload: &[u8], from: usize) -> Option<Split> {
+    let kernel = from + memmem::find(payload.get(from..)?, b"kernel: ")?;
+    let mut start = kernel + b"kernel: ".len();
+    let rest = payload.get(start..)?;
+    if rest.starts_with(b"[")
+        && let Some(close) = memmem::find(rest.get(..32).unwrap_or(rest), b"] ")
+    {
+        start += close + 2;
+    }
+    Some(Split { end: envelope_start(payload, kernel), start })
+}
+
+/// Walks back over `Mmm dd hh:mm:ss host ` before `kernel:`.
+fn envelope_start(payload: &[u8], kernel: usize) -> usize {
+    let from = kernel.saturating_sub(128);
+    let before = payload.get(from..kernel).unwrap_or_default();
+    const MONTHS: [&[u8]; 12] = [
+        b"Jan ", b"Feb ", b"Mar ", b"Apr ", b"May ", b"Jun ", b"Jul ", b"Aug ", b"Sep ", b"Oct ",
+        b"Nov ", b"Dec ",
+    ];
+    let month = MONTHS.iter().filter_map(|month| memmem::rfind(before, month)).max();
+    month.map_or(kernel, |at| from + at)
+}
+
+fn has_fields(between: &[u8]) -> bool {
+    const SIGNS: [&[u8]; 5] = [b"SRC=", b"MAC=", b"MAC source =", b"ARP HTYPE=", b"PHYSIN="];
+    SIGNS.iter().any(|sign| memmem::find(between, sign).is_some())
+}
+
+/// Where the first of two glued lines ends: before `TRACE:`, or where its grammar does.
+fn end_of_first(payload: &[u8], first: Devices, second: Devices) -> usize {
+    let between = payload.get(first.end..second.start).unwrap_or_default();
+    if let Some(at) = memmem::rfind(between, b"TRACE: ") {
+        return first.end + at;
+    }
+    let tail = payload.get(first.start..).unwrap_or_default();
+    let grammar = match (ebt::line(tail), ordered::header(tail)) {
+        (Some(line), _) => Some(payload.len() - line.rest.len()),
+        (None, Some((_, rest))) => Some(payload.len() - rest.len()),
+        (None, None) => payload
+            .get(first.start..second.start)
+            .and_then(tolerant::first_foreign_word)
+            .map(|at| first.start + at),
+    };
+    grammar.filter(|&end| end <= second.start).unwrap_or(second.start)
+}
+
+/// `PACKET: 2 2d66b5b7 …` of `xtables-monitor`: netlink's text, not the log's.
+pub(super) fn is_monitor_text(payload: &[u8]) -> bool {
+    let mut cursor = Cursor::new(payload.trim_ascii_start());
+    let begins = cursor.eat(b"PACKET: ").or_else(|| cursor.eat(b"TRACE: "));
+    begins.is_some()
+        && cursor.number::<u8>().is_some()
+        && cursor.hex::<8>().is_some()
+        && cursor.rest().starts_with(b" ")
+}
