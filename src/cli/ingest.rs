@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::args::{Global, zone};
 use crate::cli::failure::{Ending, Failure, Outcome};
-use crate::cli::output::{self, Format};
+use crate::cli::output::Format;
 use crate::cli::times::{Zone, parse_time};
 use crate::cli::{clock, database, run_stats, summary, talk};
 use crate::correlate::Limits;
@@ -191,7 +191,7 @@ pub(super) fn watch(bar: &ProgressBar) -> Watch {
         }
         Event::Read { consumed, lines } => {
             bar.set_position(consumed);
-            bar.set_message(format!("{} lines", output::count(lines)));
+            bar.set_message(talk::many(lines, "line", "lines"));
         }
     })
 }

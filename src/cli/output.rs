@@ -2,6 +2,7 @@
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 
+use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
 use clap::ValueEnum;
 use serde::Serialize;
@@ -31,9 +32,9 @@ pub(super) enum Colour {
 }
 
 impl Colour {
-    pub(super) fn choice(self) -> ColorChoice {
+    pub(super) fn choice_for(self, stream: &impl RawStream) -> ColorChoice {
         match self {
-            Self::Auto => AutoStream::choice(&io::stdout()),
+            Self::Auto => AutoStream::choice(stream),
             Self::Always => ColorChoice::Always,
             Self::Never => ColorChoice::Never,
         }
@@ -42,7 +43,7 @@ impl Colour {
 
 /// Standard output for pages and tables: buffered, with colours where they are wanted.
 pub(super) fn page(colour: Colour) -> impl Write {
-    BufWriter::new(AutoStream::new(io::stdout().lock(), colour.choice()))
+    BufWriter::new(AutoStream::new(io::stdout().lock(), colour.choice_for(&io::stdout())))
 }
 
 /// Standard output for data: buffered, untouched.
