@@ -4,7 +4,9 @@
 #![warn(missing_docs)]
 
 pub mod correlate;
+pub mod envelope;
 pub mod model;
 pub mod parse;
 pub mod render;
 pub mod source;
+pub mod stitch;
