@@ -149,6 +149,15 @@ impl OpenConnection {
         }
     }
 
+    /// The one packet it consists of turned out to be a reply.
+    pub(super) fn turn_round(&mut self) {
+        self.original = self.original.reversed();
+        self.forward = self.forward.reversed();
+        self.packets.swap(0, 1);
+        self.open.swap(0, 1);
+        self.began_before_log = true;
+    }
+
     /// Takes a packet off the list of open ones.
     pub(super) fn forget_packet(&mut self, direction: Direction, packet: PacketRef) {
         if let Some(open) = self.open.get_mut(side(direction))

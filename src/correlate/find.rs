@@ -2,12 +2,13 @@
 
 use smallvec::SmallVec;
 
+use super::connection::ConnectionRef;
 use super::flow::{FlowKey, FlowSight, behind_extension};
 use super::host::HostMachine;
 use super::identity;
 use super::packet::{Fit, PacketRef, Sight};
 use super::place::Stop;
-use crate::model::{Confidence, Header, TailKey};
+use crate::model::{Confidence, Direction, Header, Protocol, TailKey};
 
 /// A packet touched no longer ago than this is the one a CPU is working on.
 const FRESH_US: i64 = 2_000;
@@ -96,10 +97,7 @@ impl HostMachine {
     /// LOG lines without sequence numbers.
     fn find_by_connection(&mut self, sight: &Sight<'_>) -> Option<(PacketRef, Fit)> {
         let flow = FlowSight::of(sight.entry.header).key()?;
-        let names = [Some(flow), flow.protocol.is_icmp().then(|| flow.addresses_only())];
-        let extension = behind_extension(flow).into_iter().flatten().map(Some);
-        let names: SmallVec<[FlowKey; 4]> = names.into_iter().chain(extension).flatten().collect();
-        let (connection, direction) = names.into_iter().find_map(|name| self.lookup(name))?;
+        let (connection, direction) = self.lookup_any(FlowSight::of(sight.entry.header), flow)?;
         let mut fitting: Candidates = self
             .open_packets(connection, direction)
             .rev()
@@ -108,6 +106,23 @@ impl HostMachine {
             .collect();
         fitting.reverse();
         self.choose(&fitting, sight)
+    }
+
+    /// The connection a line's flow may mean, exact names first.
+    pub(super) fn lookup_any(
+        &self,
+        sight: FlowSight,
+        flow: FlowKey,
+    ) -> Option<(ConnectionRef, Direction)> {
+        match sight {
+            FlowSight::Hidden(flow) => {
+                behind_extension(flow).into_iter().find_map(|name| self.lookup(name))
+            }
+            _ if flow.protocol.is_icmp() => {
+                self.lookup(flow).or_else(|| self.lookup(flow.addresses_only()))
+            }
+            _ => self.lookup(flow),
+        }
     }
 
     fn fit_without_identity(
@@ -174,10 +189,16 @@ impl HostMachine {
     /// A frame whose tuple no connection knows yet (NAT has just changed it, or none is printed).
     fn find_among_recent(&mut self, sight: &Sight<'_>) -> Option<(PacketRef, Fit)> {
         let header = sight.entry.header;
-        if !sight.place.bridge && !matches!(FlowSight::of(header), FlowSight::None) {
+        let flow = FlowSight::of(header);
+        // An IP line finds its frame by its connection, except where frames open none: ICMPv6.
+        let is_icmpv6 = flow.key().is_some_and(|flow| flow.protocol == Protocol::ICMPV6);
+        if !sight.place.bridge
+            && !is_icmpv6
+            && !matches!(flow, FlowSight::None | FlowSight::Error(_))
+        {
             return None;
         }
-        if FlowSight::of(header).key().is_some_and(|flow| self.lookup(flow).is_some()) {
+        if sight.place.bridge && flow.key().is_some_and(|flow| self.lookup(flow).is_some()) {
             return None;
         }
         let mut fitting: Candidates = SmallVec::new();

@@ -21,6 +21,8 @@ pub(super) enum FlowSight {
     Whole(FlowKey),
     /// ICMP on the bridge, where no identifier is printed: addresses only.
     AddressesOnly(FlowKey),
+    /// IPv6 on the bridge behind an extension header: the protocol is not printed.
+    Hidden(FlowKey),
     /// An ICMP error: the tuple of the packet it is about.
     Error(FlowKey),
     /// No tuple: later fragment, unreadable header, or nothing conntrack would track.
@@ -78,7 +80,7 @@ impl FlowSight {
     /// The key under which a connection may know this line.
     pub(super) fn key(self) -> Option<FlowKey> {
         match self {
-            Self::Whole(key) | Self::AddressesOnly(key) => Some(key),
+            Self::Whole(key) | Self::AddressesOnly(key) | Self::Hidden(key) => Some(key),
             Self::Error(_) | Self::None => None,
         }
     }
@@ -89,14 +91,19 @@ fn of_ip(ip: &Ip, outer: bool) -> FlowSight {
         return FlowSight::None;
     };
     let key = |sport, dport| FlowKey { protocol, src: ip.src, dst: ip.dst, sport, dport };
+    if ip.length.is_none() && outer && is_extension(protocol) {
+        let (sport, dport) = ip.ports().unwrap_or((0, 0));
+        return FlowSight::Hidden(key(sport, dport));
+    }
     match &ip.transport {
         Transport::Icmp(icmp) => match (icmp.echo, &icmp.inner) {
             (Some((id, _)), _) => FlowSight::Whole(key(id, id)),
             (None, Some(inner)) if outer => match of_ip(inner, false) {
                 FlowSight::Whole(key) => FlowSight::Error(key),
-                FlowSight::AddressesOnly(_) | FlowSight::Error(_) | FlowSight::None => {
-                    FlowSight::None
-                }
+                FlowSight::AddressesOnly(_)
+                | FlowSight::Hidden(_)
+                | FlowSight::Error(_)
+                | FlowSight::None => FlowSight::None,
             },
             (None, _) => FlowSight::None,
         },
@@ -117,10 +124,12 @@ fn of_ip(ip: &Ip, outer: bool) -> FlowSight {
     }
 }
 
-/// The protocols that an ebtables line over IPv6 may mean when its next header is an extension header.
-pub(super) fn behind_extension(key: FlowKey) -> Option<[FlowKey; 2]> {
-    matches!(key.protocol.0, 0 | 43 | 44 | 60).then_some([
-        FlowKey { protocol: Protocol::TCP, ..key },
-        FlowKey { protocol: Protocol::UDP, ..key },
-    ])
+/// IPv6 extension headers that ebtables prints as the next header.
+fn is_extension(protocol: Protocol) -> bool {
+    matches!(protocol.0, 0 | 43 | 44 | 60)
+}
+
+/// The flows that a hidden one may be.
+pub(super) fn behind_extension(key: FlowKey) -> [FlowKey; 2] {
+    [FlowKey { protocol: Protocol::TCP, ..key }, FlowKey { protocol: Protocol::UDP, ..key }]
 }

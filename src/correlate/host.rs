@@ -153,8 +153,12 @@ impl HostMachine {
         let Found { packet, fit, .. } = found;
         let header = self.share_header(packet, sight.entry.header, found.same_tail);
         if !found.same_tail {
-            self.note_flow(packet, sight, fit);
+            let is_first_ip = self.packets[packet].is_bridge_only() && !sight.place.bridge;
+            self.note_flow(packet, sight, fit, out);
             self.note_identity(packet, &header, out);
+            if is_first_ip {
+                self.adopt_fragments(packet, sight);
+            }
         }
         self.attach(packet, sight, fit, header);
         packet
@@ -284,7 +288,12 @@ impl HostMachine {
         }
     }
 
-    pub(super) fn close_packet(&mut self, packet: PacketRef, at_log_end: bool, out: &mut Vec<Outcome>) {
+    pub(super) fn close_packet(
+        &mut self,
+        packet: PacketRef,
+        at_log_end: bool,
+        out: &mut Vec<Outcome>,
+    ) {
         let Some(open) = self.packets.remove(packet) else { return };
         if let Some((keys, _)) = &open.identity {
             self.identities.remove(*keys, packet);

@@ -100,7 +100,7 @@ pub(super) struct OpenStep {
     pub(super) layer: Layer,
     pub(super) stop: Option<Stop>,
     pub(super) header: Arc<Header>,
-    stamp: Stamp,
+    pub(super) stamp: Stamp,
     head: Position,
     pieces: SmallVec<[Position; 0]>,
 }
@@ -132,6 +132,8 @@ pub(super) struct OpenPacket {
     pub(super) steps: Vec<OpenStep>,
     /// The flow its last line with addresses showed.
     pub(super) flow: Option<FlowKey>,
+    /// For an ICMP error: the flow it is about, as its last line showed it.
+    pub(super) inner: Option<FlowKey>,
     /// The last header with a full IP part (nf-lines), or of a frame that is not IP.
     pub(super) identity: Option<(IdentityKeys, Arc<Header>)>,
     pub(super) touched_us: i64,
@@ -143,7 +145,7 @@ pub(super) struct OpenPacket {
     pub(super) rejected: bool,
     /// Lines are known to have been lost while it was open.
     pub(super) lossy: bool,
-    trust: Trust,
+    pub(super) trust: Trust,
     seen: StopSet,
     pub(super) stop: Option<Stop>,
     pub(super) table: Option<Table>,
@@ -176,6 +178,7 @@ impl OpenPacket {
             confidence: Confidence::Exact,
             steps: Vec::with_capacity(4),
             flow: None,
+            inner: None,
             identity: None,
             touched_us: sight.now_us,
             twin: false,
@@ -207,6 +210,11 @@ impl OpenPacket {
 
     pub(super) fn has_seen(&self, stop: Stop) -> bool {
         self.seen.has(stop)
+    }
+
+    /// Whether both came in by the same port from the same sender.
+    pub(super) fn came_in_like(&self, other: &Self) -> bool {
+        self.ingress.port == other.ingress.port && self.ingress.macs == other.ingress.macs
     }
 
     /// Where its first line stands.

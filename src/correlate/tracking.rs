@@ -8,14 +8,19 @@
 use std::sync::Arc;
 
 use super::connection::{ConnectionRef, OpenConnection, opposite, side};
-use super::flow::{FlowKey, FlowSight};
+use super::flow::{FlowKey, FlowSight, behind_extension};
 use super::host::{HostMachine, anomaly};
 use super::packet::{Fit, PacketRef, Sight};
 use super::place::Stop;
 use crate::model::{
-    AnomalyKind, Direction, Header, Hop, Layer, Outcome, PacketKey, Position, Site, SiteKind,
-    Table, TcpFlags,
+    AnomalyKind, Direction, Header, Hop, Layer, Outcome, PacketKey, Position, Protocol, Site,
+    SiteKind, Table, TcpFlags,
 };
+
+/// A longer packet leaves an Ethernet port in fragments, unless segmentation is left to the device (TCP).
+const ETHERNET_MTU: u32 = 1_500;
+/// Fragments of one datagram come in one after the other.
+const FRAGMENTS_US: i64 = 10_000;
 
 impl HostMachine {
     /// The open connection that knows this tuple, unless conntrack would have forgotten it.
@@ -44,15 +49,43 @@ impl HostMachine {
         fit: Fit,
         out: &mut Vec<Outcome>,
     ) {
-        let flow = match FlowSight::of(sight.entry.header) {
-            FlowSight::Whole(flow) | FlowSight::AddressesOnly(flow) => flow,
-            FlowSight::Error(inner) => return self.relate_error(packet, sight, inner, out),
-            FlowSight::None => return self.place_fragment(packet, sight),
-        };
+        match FlowSight::of(sight.entry.header) {
+            FlowSight::Whole(flow) => match self.fragment_parent(flow, sight) {
+                Some((connection, direction)) => self.join(packet, connection, direction),
+                None => self.place_by_flow(packet, flow, sight, fit, out),
+            },
+            FlowSight::AddressesOnly(flow) => {
+                // ICMPv6 frames may be neighbour discovery, which is nobody's connection.
+                if flow.src.is_ipv4() && !flow.dst.is_multicast() {
+                    self.place_by_flow(packet, flow, sight, fit, out);
+                }
+            }
+            FlowSight::Hidden(flow) => {
+                let known = behind_extension(flow).into_iter().find_map(|name| self.lookup(name));
+                if let Some((connection, direction)) = known {
+                    self.join(packet, connection, direction);
+                }
+            }
+            FlowSight::Error(inner) => {
+                self.packets[packet].inner = Some(inner);
+                self.relate_error(packet, sight, inner, out);
+            }
+            FlowSight::None => self.place_fragment(packet, sight),
+        }
+    }
+
+    fn place_by_flow(
+        &mut self,
+        packet: PacketRef,
+        flow: FlowKey,
+        sight: &Sight<'_>,
+        fit: Fit,
+        out: &mut Vec<Outcome>,
+    ) {
         self.packets[packet].flow = Some(flow);
-        let known = self
-            .lookup(flow)
-            .filter(|(connection, _)| !self.starts_anew(*connection, sight.entry.header));
+        let known = self.lookup(flow);
+        let known =
+            known.filter(|(connection, _)| !self.starts_anew(*connection, sight.entry.header));
         let (connection, direction) = match known {
             Some(known) => known,
             None => self.open_connection(packet, flow, sight, fit, out),
@@ -62,6 +95,29 @@ impl HostMachine {
             self.note_transport(packet, sight);
         }
         self.remember_first_fragment(packet, sight);
+    }
+
+    /// A packet above the MTU leaves as fragments; ebtables prints payload bytes as ports for all but the first.
+    fn fragment_parent(
+        &self,
+        flow: FlowKey,
+        sight: &Sight<'_>,
+    ) -> Option<(ConnectionRef, Direction)> {
+        if !sight.place.bridge
+            || flow.protocol == Protocol::TCP
+            || !flow.has_ports()
+            || self.lookup(flow).is_some()
+        {
+            return None;
+        }
+        let parent = self.recent.latest_first().find_map(|packet| {
+            let open = self.packets.get(packet)?;
+            let (_, header) = open.identity.as_ref()?;
+            let is_split = header.ip()?.length? > ETHERNET_MTU;
+            let same_way = open.flow?.addresses_only() == flow.addresses_only();
+            (is_split && same_way && open.has_seen(Stop::BridgePostrouting)).then_some(open)
+        })?;
+        Some((parent.connection?, parent.direction?))
     }
 
     /// Whether a SYN starts a new connection under a known name.
@@ -116,18 +172,50 @@ impl HostMachine {
     }
 
     /// A packet's line shows another tuple than the line before: NAT, or a name learnt at last.
-    pub(super) fn note_flow(&mut self, packet: PacketRef, sight: &Sight<'_>, fit: Fit) {
-        let Some(after) = FlowSight::of(sight.entry.header).key() else { return };
-        let Some(before) = self.packets[packet].flow.replace(after) else { return };
-        let (Some(connection), Some(direction)) =
-            (self.packets[packet].connection, self.packets[packet].direction)
-        else {
-            return;
+    pub(super) fn note_flow(
+        &mut self,
+        packet: PacketRef,
+        sight: &Sight<'_>,
+        fit: Fit,
+        out: &mut Vec<Outcome>,
+    ) {
+        let after = match FlowSight::of(sight.entry.header) {
+            FlowSight::Error(inner) => return self.note_inner(packet, sight, inner, out),
+            FlowSight::None => return,
+            told => told.key(),
         };
-        if before == after || direction == Direction::Related {
-            return self.rebind_first_header(packet, sight, fit);
+        let Some(after) = after else { return };
+        let before = self.packets[packet].flow.replace(after);
+        let (connection, direction) =
+            (self.packets[packet].connection, self.packets[packet].direction);
+        match (connection.zip(direction), before) {
+            (None, _) => self.place_in_connection(packet, sight, fit, out),
+            (Some((_, Direction::Related)), _) | (Some(_), None) => {}
+            (Some((connection, direction)), Some(before)) if before == after => {
+                self.rebind_first_header(packet, connection, direction, sight, fit, out);
+            }
+            (Some((connection, direction)), Some(before)) if before == after.addresses_only() => {
+                self.learn_identifier(packet, connection, direction, after, sight, fit, out);
+            }
+            // A frame prints no identifier: nothing new.
+            (Some(_), Some(before)) if after == before.addresses_only() => {
+                self.packets[packet].flow = Some(before);
+            }
+            (Some((connection, direction)), Some(before)) => {
+                self.note_rewrite(packet, connection, direction, before, after);
+            }
         }
-        let is_rename = before == after.addresses_only() || after == before.addresses_only();
+    }
+
+    /// NAT: the packet goes on under another tuple.
+    fn note_rewrite(
+        &mut self,
+        packet: PacketRef,
+        connection: ConnectionRef,
+        direction: Direction,
+        before: FlowKey,
+        after: FlowKey,
+    ) {
         let (connection, direction) = match self.lookup(after) {
             Some((other, turned))
                 if other != connection && self.connections[connection].is_one_open_packet() =>
@@ -141,44 +229,180 @@ impl HostMachine {
                 (connection, direction)
             }
         };
-        if is_rename {
-            let open = &mut self.connections[connection];
-            if open.original == before || open.original == before.reversed() {
-                open.original =
-                    if direction == Direction::Reply { after.reversed() } else { after };
+        let rule = self.last_nat_rule(packet);
+        self.connections[connection].note_rewrite(direction, before, after, rule);
+    }
+
+    /// A frame of ICMP was placed by its addresses; the IP line behind it tells the identifier.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call, from the match that knows all of these"
+    )]
+    fn learn_identifier(
+        &mut self,
+        packet: PacketRef,
+        connection: ConnectionRef,
+        direction: Direction,
+        flow: FlowKey,
+        sight: &Sight<'_>,
+        fit: Fit,
+        out: &mut Vec<Outcome>,
+    ) {
+        match self.lookup(flow) {
+            Some((known, _)) if known == connection => {}
+            None if self.connections[connection].is_one_open_packet() => {
+                let open = &mut self.connections[connection];
+                open.original = if direction == Direction::Reply { flow.reversed() } else { flow };
                 open.forward = open.original;
+                self.register(flow, connection, direction);
+                self.rebind_first_header(packet, connection, direction, sight, fit, out);
             }
-        } else {
-            let rule = self.last_nat_rule(packet);
-            self.connections[connection].note_rewrite(direction, before, after, rule);
+            _ => self.move_out(packet, sight, fit, out),
         }
     }
 
-    /// A frame's first IP line may tell that its connection is a new one, or that it runs the other way.
-    fn rebind_first_header(&mut self, packet: PacketRef, sight: &Sight<'_>, _fit: Fit) {
+    /// The same tuple, but the frame's first IP line may tell that its connection is a new one,
+    /// or that it runs the other way.
+    fn rebind_first_header(
+        &mut self,
+        packet: PacketRef,
+        connection: ConnectionRef,
+        direction: Direction,
+        sight: &Sight<'_>,
+        fit: Fit,
+        out: &mut Vec<Outcome>,
+    ) {
         if !self.packets[packet].is_bridge_only() || sight.place.bridge {
             return;
         }
-        let (Some(connection), Some(Direction::Original)) =
-            (self.packets[packet].connection, self.packets[packet].direction)
-        else {
-            return;
-        };
         let header = sight.entry.header;
+        if self.starts_anew(connection, header) {
+            return self.move_out(packet, sight, fit, out);
+        }
+        if direction != Direction::Original || !self.connections[connection].is_one_open_packet() {
+            return;
+        }
         let open = &mut self.connections[connection];
-        if open.is_one_open_packet() && is_answer(header) {
-            (open.original, open.forward) = (open.original.reversed(), open.forward.reversed());
-            open.packets.swap(0, 1);
-            open.open.swap(0, 1);
-            open.began_before_log = true;
+        open.began_before_log = began_before_log(header, Direction::Original);
+        if is_answer(header) {
+            open.turn_round();
             for name in open.names.clone() {
                 if let Some((_, direction)) = self.names.get_mut(&name) {
                     *direction = opposite(*direction);
                 }
             }
             self.packets[packet].direction = Some(Direction::Reply);
-        } else if open.is_one_open_packet() {
-            open.began_before_log = began_before_log(header, Direction::Original);
+        }
+    }
+
+    /// Takes a packet out of the connection its frame seemed to belong to, and places it anew.
+    fn move_out(&mut self, packet: PacketRef, sight: &Sight<'_>, fit: Fit, out: &mut Vec<Outcome>) {
+        self.leave_connection(packet);
+        self.place_in_connection(packet, sight, fit, out);
+        self.count_earlier_lines(packet, sight.now_us);
+    }
+
+    /// The lines a packet had before it came into its connection.
+    fn count_earlier_lines(&mut self, packet: PacketRef, now_us: i64) {
+        let open = &self.packets[packet];
+        let Some(connection) =
+            open.connection.and_then(|connection| self.connections.get_mut(connection))
+        else {
+            return;
+        };
+        for step in &open.steps {
+            connection.note_line(step.layer, &step.header.devices, step.stamp, open.trust, now_us);
+        }
+    }
+
+    /// The kernel put fragments together before this line: the frames that brought the others
+    /// stand alone under payload bytes for ports, and belong here.
+    pub(super) fn adopt_fragments(&mut self, packet: PacketRef, sight: &Sight<'_>) {
+        let Some(ip) = sight.entry.header.ip() else { return };
+        let is_put_together = ip.length.is_some_and(|length| length > ETHERNET_MTU);
+        let open = &self.packets[packet];
+        let (Some(flow), Some(connection), Some(direction)) =
+            (open.flow, open.connection, open.direction)
+        else {
+            return;
+        };
+        if !is_put_together || flow.protocol == Protocol::TCP {
+            return;
+        }
+        let pieces: Vec<PacketRef> = self
+            .recent
+            .latest_first()
+            .filter(|piece| {
+                *piece != packet && self.is_fragment_frame(*piece, packet, flow, sight.now_us)
+            })
+            .collect();
+        for piece in pieces {
+            if self.packets[piece].connection != Some(connection) {
+                self.leave_connection(piece);
+                self.join(piece, connection, direction);
+                self.count_earlier_lines(piece, sight.now_us);
+            }
+        }
+    }
+
+    fn is_fragment_frame(
+        &self,
+        piece: PacketRef,
+        of: PacketRef,
+        flow: FlowKey,
+        now_us: i64,
+    ) -> bool {
+        let (Some(piece), Some(whole)) = (self.packets.get(piece), self.packets.get(of)) else {
+            return false;
+        };
+        piece.is_bridge_only()
+            && piece.identity.is_none()
+            && piece.came_in_like(whole)
+            && now_us.saturating_sub(piece.touched_us) <= FRAGMENTS_US
+            && piece.flow.is_some_and(|known| known.addresses_only() == flow.addresses_only())
+    }
+
+    /// Takes a packet off its connection's account; a connection without packets is none.
+    fn leave_connection(&mut self, packet: PacketRef) {
+        let open = &mut self.packets[packet];
+        let (Some(connection), Some(direction)) = (open.connection.take(), open.direction.take())
+        else {
+            return;
+        };
+        let lines = open.steps.len() as u64;
+        let account = &mut self.connections[connection];
+        account.forget_packet(direction, packet);
+        account.packets[side(direction)] = account.packets[side(direction)].saturating_sub(1);
+        account.lines = account.lines.saturating_sub(lines);
+        if account.packets.iter().sum::<u64>() == 0 {
+            self.drop_connection(connection);
+        }
+    }
+
+    /// The packet an ICMP error quotes, as this line shows it: NAT rewrites it like any other.
+    fn note_inner(
+        &mut self,
+        packet: PacketRef,
+        sight: &Sight<'_>,
+        after: FlowKey,
+        out: &mut Vec<Outcome>,
+    ) {
+        let Some(before) = self.packets[packet].inner.replace(after) else { return };
+        if before == after {
+            return;
+        }
+        if self.packets[packet].connection.is_none() {
+            self.relate_error(packet, sight, after, out);
+            self.count_earlier_lines(packet, sight.now_us);
+        }
+        let Some((connection, direction)) = self.lookup(after).or_else(|| self.lookup(before))
+        else {
+            return;
+        };
+        // The error undoes the translation on its way back: what it quoted first is what left the host.
+        if self.lookup(before).is_none() {
+            self.register(before, connection, direction);
+            self.connections[connection].note_rewrite(direction, after, before, None);
         }
     }
 
@@ -244,13 +468,18 @@ impl HostMachine {
             self.close_packet(packet, false, out);
         }
         self.link_proxy(connection, out);
-        let Some(open) = self.connections.remove(connection) else { return };
+        let Some(open) = self.drop_connection(connection) else { return };
+        out.push(Outcome::Connection(Box::new(open.snapshot(self.id))));
+    }
+
+    fn drop_connection(&mut self, connection: ConnectionRef) -> Option<OpenConnection> {
+        let open = self.connections.remove(connection)?;
         for name in &open.names {
             if self.names.get(name).is_some_and(|(owner, _)| *owner == connection) {
                 self.names.remove(name);
             }
         }
-        out.push(Outcome::Connection(Box::new(open.snapshot(self.id))));
+        Some(open)
     }
 
     pub(super) fn packet_key(&self, packet: PacketRef) -> Option<PacketKey> {
