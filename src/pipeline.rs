@@ -410,7 +410,7 @@ impl Reader {
         self.progress.push(store::Progress {
             source: id,
             position: source.position(),
-            tail_hash: store::hash_tail(source.tail()),
+            tail_hash: Some(store::hash_tail(source.tail())),
             counts,
             done,
         });

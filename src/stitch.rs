@@ -7,8 +7,8 @@
 use crate::correlate::{Correlator, Limits};
 use crate::envelope::{Line, PeelOptions, Peeled, Peeler};
 use crate::model::{
-    Anomaly, AnomalyKind, Counts, Entry, Gap, GapReason, HostId, LineKind, Outcome, Position, SourceId, Stamp, Trust,
-    WallTime,
+    Anomaly, AnomalyKind, Counts, Entry, Gap, GapReason, HostId, LineKind, Outcome, Position,
+    SourceId, Stamp, Trust, WallTime,
 };
 use crate::parse::{LineInput, Parsed, Parser};
 
@@ -68,7 +68,13 @@ impl Stitch {
     /// Empty stages.
     pub fn new(options: StitchOptions) -> Self {
         let correlator = Correlator::new(options.limits);
-        let core = Core { options, hosts: Vec::new(), correlator, counts: Counts::default(), placed_last: None };
+        let core = Core {
+            options,
+            hosts: Vec::new(),
+            correlator,
+            counts: Counts::default(),
+            placed_last: None,
+        };
         Self { sources: Vec::new(), core }
     }
 
@@ -126,7 +132,9 @@ impl Core {
     fn take(&mut self, peeled: Peeled<'_>, last_seq: &mut Option<u64>) {
         match peeled {
             Peeled::Line(line) => self.take_line(&line, last_seq),
-            Peeled::RepeatPrevious { position, host, stamp, times } => self.repeat(position, host, stamp, times),
+            Peeled::RepeatPrevious { position, host, stamp, times } => {
+                self.repeat(position, host, stamp, times)
+            }
             Peeled::Blob { position, host, stamp, bytes: _ } => {
                 self.counts.add(LineKind::Marker);
                 let host = self.host(host);
@@ -186,7 +194,13 @@ impl Core {
         let Some(seq) = line.position.seq else { return };
         match last_seq.replace(seq) {
             Some(last) if seq > last + 1 => {
-                self.lose(host, line.position, line.stamp, Some(seq - last - 1), GapReason::KmsgOverrun);
+                self.lose(
+                    host,
+                    line.position,
+                    line.stamp,
+                    Some(seq - last - 1),
+                    GapReason::KmsgOverrun,
+                );
             }
             Some(last) if seq < last => self.reboot(host),
             _ => {}
@@ -239,7 +253,12 @@ impl Core {
         let host = &mut hosts[host];
         let id = host.id;
         host.parser.push(input, &mut |parsed| {
-            deliver(parsed, id, correlator, if is_counted { Some((&mut *counts, &mut *placed_last)) } else { None });
+            deliver(
+                parsed,
+                id,
+                correlator,
+                if is_counted { Some((&mut *counts, &mut *placed_last)) } else { None },
+            );
         })
     }
 
@@ -247,7 +266,9 @@ impl Core {
         let Self { hosts, correlator, counts, placed_last, .. } = self;
         let host = &mut hosts[host];
         let id = host.id;
-        host.parser.finish(&mut |parsed| deliver(parsed, id, correlator, Some((&mut *counts, &mut *placed_last))));
+        host.parser.finish(&mut |parsed| {
+            deliver(parsed, id, correlator, Some((&mut *counts, &mut *placed_last)))
+        });
     }
 
     fn finish(&mut self) {
@@ -264,13 +285,31 @@ impl Core {
         }
         let id = HostId(u32::try_from(self.hosts.len()).unwrap_or(u32::MAX));
         let name: Box<[u8]> = name.into();
-        self.correlator.report(Outcome::Host { id, name: name.clone(), netns: self.options.netns.clone() });
+        self.correlator.report(Outcome::Host {
+            id,
+            name: name.clone(),
+            netns: self.options.netns.clone(),
+        });
         let parser = Parser::new();
-        self.hosts.push(Host { id, name, parser, boot_id: None, last_payload: Vec::new(), last_trust: Trust::Text });
+        self.hosts.push(Host {
+            id,
+            name,
+            parser,
+            boot_id: None,
+            last_payload: Vec::new(),
+            last_trust: Trust::Text,
+        });
         self.hosts.len() - 1
     }
 
-    fn lose(&mut self, host: usize, position: Position, stamp: Stamp, lost: Option<u64>, reason: GapReason) {
+    fn lose(
+        &mut self,
+        host: usize,
+        position: Position,
+        stamp: Stamp,
+        lost: Option<u64>,
+        reason: GapReason,
+    ) {
         let host = self.hosts[host].id;
         self.correlator.gap(Gap { host, position, stamp, lost, reason });
     }

@@ -2,4 +2,5 @@
 
 mod lab;
 mod parse;
+mod scratch_main;
 mod tidy;

@@ -38,7 +38,7 @@ pub(super) enum Command {
     Connections(connections::Connections),
     Show(show::Show),
     Packets(packets::Packets),
-    Stats(stats::Stats),
+    Stats(stats::StatsCommand),
     Anomalies(anomalies::Anomalies),
     Completions(shell::Completions),
     Man(shell::Man),

@@ -87,13 +87,15 @@ impl Ingest {
         let report = report.map_err(explain)?;
         let ending = ending(&report, self.strict);
         summary::sources(global, &report)?;
+        store.close().await;
+        // Closing moves what is in the write-ahead log into the file.
+        let bytes = std::fs::metadata(&path).map_or(0, |facts| facts.len());
         if !global.quiet {
-            summary::write(global, &report, begin.elapsed(), &path)?;
+            summary::write(global, &report, begin.elapsed(), &path, bytes)?;
         }
         if global.output != Format::Table {
-            run_stats::write(global, &store, &report).await?;
+            run_stats::write(global, &report, bytes)?;
         }
-        store.close().await;
         Ok(ending)
     }
 
@@ -150,7 +152,7 @@ fn ending(report: &Report, strict: bool) -> Ending {
     }
 }
 
-fn explain(error: pipeline::PipelineError) -> Failure {
+pub(super) fn explain(error: pipeline::PipelineError) -> Failure {
     match error {
         pipeline::PipelineError::Store(error) => {
             database::explain(error).hint("what was committed before stays; run the same command again to go on")

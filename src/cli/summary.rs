@@ -5,10 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::cli::args::Global;
+use crate::cli::stats::{counted, kinds};
 use crate::cli::talk::{self, DIM, HINT, WARNING, bytes, many};
 use crate::model::Severity;
 use crate::pipeline::{Report, SourceEnd};
-use crate::render::{escape_text, grouped, verdict_name};
+use crate::render::{escape_text, grouped};
 
 /// Says which sources could not be read, or only in part. Said even when quiet.
 pub(super) fn sources(global: &Global, report: &Report) -> io::Result<()> {
@@ -75,21 +76,22 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// Writes the summary.
-pub(super) fn write(global: &Global, report: &Report, took: Duration, database: &Path) -> io::Result<()> {
+pub(super) fn write(global: &Global, report: &Report, took: Duration, database: &Path, database_bytes: u64) -> io::Result<()> {
     let mut out = talk::stderr(global);
     if report.interrupted {
         writeln!(out, "{WARNING}interrupted:{WARNING:#} what was read until then is stored; the same command goes on from there")?;
     }
     let mut row = |name: &str, text: &str| writeln!(out, "{DIM}{name:<12}{DIM:#}{text}");
     row("read", &read(report, took))?;
-    row("lines", &lines(report))?;
+    row("lines", &counted(report.counts.total(), &kinds(&report.counts)))?;
     row("packets", &grouped(report.packets))?;
-    row("connections", &connections(report))?;
+    let verdicts: Vec<_> = report.verdicts.iter().map(|(kind, count)| (kind.name(), *count)).collect();
+    row("connections", &counted(report.connections, &verdicts))?;
     if report.gap_count > 0 {
         row("gaps", &format!("{}, {} lost", grouped(report.gap_count), many(report.lost, "line", "lines")))?;
     }
     anomalies(&mut row, report)?;
-    row("database", &format!("{} ({})", escape_text(&database.to_string_lossy()), size(database)))?;
+    row("database", &format!("{} ({})", escape_text(&database.to_string_lossy()), bytes(database_bytes)))?;
     if report.connections > 0 {
         writeln!(out, "{HINT}next:{HINT:#} tracecol connections")?;
     } else if report.counts.netfilter() == 0 && report.counts.total() > 0 {
@@ -118,33 +120,6 @@ fn read(report: &Report, took: Duration) -> String {
     text
 }
 
-fn lines(report: &Report) -> String {
-    let counts = &report.counts;
-    let kinds = [
-        (counts.trace, "trace"),
-        (counts.log, "log"),
-        (counts.ebtables, "ebtables"),
-        (counts.nft, "nft"),
-        (counts.marker, "marker"),
-        (counts.other, "other"),
-        (counts.rejected, "rejected"),
-        (counts.suspect, "suspect"),
-    ];
-    with_parts(counts.total(), kinds.into_iter().map(|(count, name)| (count, name.to_owned())))
-}
-
-fn connections(report: &Report) -> String {
-    let parts = report.verdicts.iter().map(|(kind, count)| (*count, verdict_name(*kind).to_owned()));
-    with_parts(report.connections, parts)
-}
-
-/// `630: 443 trace, 187 ebtables`.
-fn with_parts(total: u64, parts: impl Iterator<Item = (u64, String)>) -> String {
-    let shown: Vec<String> =
-        parts.filter(|(count, _)| *count > 0).map(|(count, name)| format!("{} {name}", grouped(count))).collect();
-    if shown.is_empty() { grouped(total) } else { format!("{}: {}", grouped(total), shown.join(", ")) }
-}
-
 fn anomalies(row: &mut dyn FnMut(&str, &str) -> io::Result<()>, report: &Report) -> io::Result<()> {
     let mut kinds: Vec<_> = report.anomalies.iter().collect();
     kinds.sort_by_key(|(kind, _)| std::cmp::Reverse(kind.severity()));
@@ -159,8 +134,4 @@ fn anomalies(row: &mut dyn FnMut(&str, &str) -> io::Result<()>, report: &Report)
         name = "";
     }
     Ok(())
-}
-
-fn size(database: &Path) -> String {
-    std::fs::metadata(database).map_or_else(|_| "size unknown".into(), |facts| bytes(facts.len()))
 }

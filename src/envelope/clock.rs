@@ -92,7 +92,11 @@ impl Clock {
             }),
         };
         let year_free = leading_year.is_none() && trailing.is_none();
-        if year_free && let Some(stamp) = text.first_chunk::<12>() && stamp[3] == b' ' && stamp[6] == b' ' {
+        if year_free
+            && let Some(stamp) = text.first_chunk::<12>()
+            && stamp[3] == b' '
+            && stamp[6] == b' '
+        {
             self.short = (*stamp, base);
         }
         let rest = trailing.map_or(rest, |(_, rest)| rest);
@@ -266,7 +270,8 @@ fn iso_minute(stamp: &[u8; 16]) -> Option<i64> {
     let (b'T' | b't' | b' ', rest) = rest.split_first()? else { return None };
     let (hour, rest) = two_digits(rest)?;
     let (minute, _) = two_digits(rest.strip_prefix(b":")?)?;
-    let plausible = (1..=12).contains(&month) && (1..=31).contains(&day) && hour < 24 && minute < 60;
+    let plausible =
+        (1..=12).contains(&month) && (1..=31).contains(&day) && hour < 24 && minute < 60;
     plausible.then(|| Date { year, month, day }.micros() + i64::from(hour * 60 + minute) * MINUTE)
 }
 
@@ -279,14 +284,14 @@ fn zone(text: &[u8]) -> Option<(i64, &[u8])> {
         _ => return None,
     };
     let (hours, rest) = two_digits(rest)?;
-    let (minutes, rest) =
-        two_digits(rest.strip_prefix(b":").unwrap_or(rest)).unwrap_or((0, rest));
+    let (minutes, rest) = two_digits(rest.strip_prefix(b":").unwrap_or(rest)).unwrap_or((0, rest));
     (hours < 24 && minutes < 60).then(|| (sign * i64::from(hours * 60 + minutes) * 60, rest))
 }
 
 /// The text behind a weekday and its blank. A weekday is a short word without digits.
 fn after_weekday(text: &[u8]) -> Option<&[u8]> {
-    let (word, rest) = text.split_at_checked(text.iter().take(12).position(|&byte| byte == b' ')?)?;
+    let (word, rest) =
+        text.split_at_checked(text.iter().take(12).position(|&byte| byte == b' ')?)?;
     let is_word = word.len() >= 2
         && word.iter().all(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80 || *byte == b'.');
     is_word.then(|| skip_blanks(rest))
@@ -315,9 +320,18 @@ mod tests {
     #[test]
     fn all_shapes_give_the_same_moment() {
         let mut clock = clock();
-        for text in ["Nov 22 13:34:42 h", "Nov 22 2026 13:34:42 h", "Nov 22 13:34:42 2026 h", "nov 22 13:34:42 h"] {
+        for text in [
+            "Nov 22 13:34:42 h",
+            "Nov 22 2026 13:34:42 h",
+            "Nov 22 13:34:42 2026 h",
+            "nov 22 13:34:42 h",
+        ] {
             let stamped = clock.month_day(text.as_bytes()).unwrap();
-            assert_eq!((stamped.wall, stamped.rest), (Some(WallTime(AT)), b" h".as_slice()), "{text}");
+            assert_eq!(
+                (stamped.wall, stamped.rest),
+                (Some(WallTime(AT)), b" h".as_slice()),
+                "{text}"
+            );
         }
         for text in [
             "2026-11-22T13:34:42Z h",
@@ -328,20 +342,31 @@ mod tests {
             "2026-11-22 14:34:42 +0100 h",
         ] {
             let stamped = clock.iso(text.as_bytes()).unwrap();
-            assert_eq!((stamped.wall, stamped.rest), (Some(WallTime(AT)), b" h".as_slice()), "{text}");
+            assert_eq!(
+                (stamped.wall, stamped.rest),
+                (Some(WallTime(AT)), b" h".as_slice()),
+                "{text}"
+            );
         }
         let ctime = clock.ctime(b"Sun Nov 22 13:34:42 2026]").unwrap();
         assert_eq!((ctime.wall, ctime.rest), (Some(WallTime(AT)), b"]".as_slice()));
         let long = clock.weekday_iso(b"So 2026-11-22 13:34:42.000001 UTC h").unwrap();
         assert_eq!(long.wall, Some(WallTime(AT + 1)));
-        assert_eq!(clock.slashed(b"22/Nov/2026:15:34:42 +0200 x").unwrap().wall, Some(WallTime(AT)));
+        assert_eq!(
+            clock.slashed(b"22/Nov/2026:15:34:42 +0200 x").unwrap().wall,
+            Some(WallTime(AT))
+        );
         assert_eq!(unix(b"1795354482.000000 h").unwrap().0, WallTime(AT));
     }
 
     #[test]
     fn the_remembered_minute_is_the_same_minute() {
         let mut clock = clock();
-        for (text, after) in [("Nov 22 13:34:42 h", 0), ("Nov 22 13:34:43.5 h", 1_500_000), ("Nov 22 13:35:00 h", 18_000_000)] {
+        for (text, after) in [
+            ("Nov 22 13:34:42 h", 0),
+            ("Nov 22 13:34:43.5 h", 1_500_000),
+            ("Nov 22 13:35:00 h", 18_000_000),
+        ] {
             assert_eq!(clock.month_day(text.as_bytes()).unwrap().wall, Some(WallTime(AT + after)));
         }
     }
@@ -352,7 +377,12 @@ mod tests {
         for text in ["Nov 32 13:34:42 h", "Nov 22 24:00:00 h", "Nov 22 13:34 h", "Nov", ""] {
             assert_eq!(clock.month_day(text.as_bytes()), None, "{text}");
         }
-        for text in ["2026-13-22T13:34:42Z", "2026-11-22T13:34:42Zx", "2026-11-22T13:34", "0000-01-01T00:00:00Z"] {
+        for text in [
+            "2026-13-22T13:34:42Z",
+            "2026-11-22T13:34:42Zx",
+            "2026-11-22T13:34",
+            "0000-01-01T00:00:00Z",
+        ] {
             assert_eq!(clock.iso(text.as_bytes()), None, "{text}");
         }
     }

@@ -50,7 +50,14 @@ impl Partials {
     }
 
     /// Adds a part; `offset` and `wall` are those of the first one.
-    pub(super) fn add(&mut self, stream: Stream, form: Form, offset: u64, wall: Option<WallTime>, bytes: &[u8]) {
+    pub(super) fn add(
+        &mut self,
+        stream: Stream,
+        form: Form,
+        offset: u64,
+        wall: Option<WallTime>,
+        bytes: &[u8],
+    ) {
         let partial = self.slot(stream).get_or_insert_with(|| Partial {
             form,
             offset,

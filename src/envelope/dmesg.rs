@@ -85,9 +85,14 @@ mod tests {
             ("[ 1501.098037                ] P", 1_501_098_037),
             ("[ 1501.098037 <    0.162214 >] P", 1_501_098_037),
         ] {
-            assert_eq!(kernel_stamp(text.as_bytes()), Some((Uptime(micros), b" P".as_slice())), "{text}");
+            assert_eq!(
+                kernel_stamp(text.as_bytes()),
+                Some((Uptime(micros), b" P".as_slice())),
+                "{text}"
+            );
         }
-        for text in ["[1501] P", "[UFW BLOCK] IN=", "[1501.1", "[206B blob data]", "[1.2 x] P", "["] {
+        for text in ["[1501] P", "[UFW BLOCK] IN=", "[1501.1", "[206B blob data]", "[1.2 x] P", "["]
+        {
             assert_eq!(kernel_stamp(text.as_bytes()), None, "{text}");
         }
     }

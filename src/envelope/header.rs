@@ -52,7 +52,9 @@ pub(super) fn read(text: &[u8]) -> Header<'_> {
     }
     header.host = Some(host);
     let mut text = skip_blanks(rest);
-    if let (again, rest) = token(text) && again == host {
+    if let (again, rest) = token(text)
+        && again == host
+    {
         text = skip_blanks(rest);
     }
     let text = header.take_priority(text);
@@ -100,7 +102,11 @@ pub(super) fn kernel_tag(text: &[u8]) -> Option<Tag<'_>> {
         Some((b'[', _)) => {
             let end = memchr::memchr(b']', rest)?;
             let message = rest.get(end + 1..)?;
-            Some(Tag { name, has_pid: true, message: message.strip_prefix(b":").unwrap_or(message) })
+            Some(Tag {
+                name,
+                has_pid: true,
+                message: message.strip_prefix(b":").unwrap_or(message),
+            })
         }
         _ => None,
     }
@@ -122,8 +128,11 @@ fn program_tag(text: &[u8]) -> Option<Tag<'_>> {
         None => (word, false),
     };
     let plausible = !name.is_empty() && !name.iter().any(|byte| matches!(byte, b'=' | b'"' | b'['));
-    (plausible && (has_pid || !is_log_prefix(name, message)))
-        .then_some(Tag { name, has_pid, message })
+    (plausible && (has_pid || !is_log_prefix(name, message))).then_some(Tag {
+        name,
+        has_pid,
+        message,
+    })
 }
 
 /// Whether `name:` is rather the log prefix of a line that has no tag.
@@ -142,17 +151,32 @@ fn is_log_prefix(name: &[u8], message: &[u8]) -> bool {
 /// Programs have names in lower case; what speaks of a verdict or a firewall is a prefix all the same.
 fn is_program_name(name: &[u8]) -> bool {
     const OF_FIREWALLS: [&[u8]; 14] = [
-        b"drop", b"reject", b"accept", b"deny", b"denied", b"block", b"iptables", b"ip6tables", b"nft",
-        b"firewall", b"ufw", b"fw", b"trace", b"log",
+        b"drop",
+        b"reject",
+        b"accept",
+        b"deny",
+        b"denied",
+        b"block",
+        b"iptables",
+        b"ip6tables",
+        b"nft",
+        b"firewall",
+        b"ufw",
+        b"fw",
+        b"trace",
+        b"log",
     ];
     let in_lower_case = !name.iter().any(|byte| byte.is_ascii_uppercase() || *byte == b':');
     in_lower_case
-        && !name.split(|byte| !byte.is_ascii_alphanumeric()).any(|word| OF_FIREWALLS.contains(&word))
+        && !name
+            .split(|byte| !byte.is_ascii_alphanumeric())
+            .any(|word| OF_FIREWALLS.contains(&word))
 }
 
 /// Whether a word behind a stamp can be a host: not the start of a message.
 fn is_host(word: &[u8]) -> bool {
-    let quoted = matches!(word.first(), None | Some(b'[' | b'<' | b'{')) && !is_bracketed_address(word);
+    let quoted =
+        matches!(word.first(), None | Some(b'[' | b'<' | b'{')) && !is_bracketed_address(word);
     let repeated = matches!(word, b"last" | b"Last" | b"message" | b"--" | b"---");
     let ends_as_tag = word.ends_with(b":") && !word.ends_with(b"::");
     !(quoted || repeated || ends_as_tag || word.contains(&b'='))
@@ -176,7 +200,10 @@ pub(super) fn follows_uptime(text: &[u8]) -> Option<Header<'_>> {
         return None;
     }
     let tag = tag(rest.strip_prefix(b" ")?)?;
-    let told = tag.has_pid || (tag.name == b"kernel" && tag.message.starts_with(b" ") && rest.starts_with(b" kernel:"));
+    let told = tag.has_pid
+        || (tag.name == b"kernel"
+            && tag.message.starts_with(b" ")
+            && rest.starts_with(b" kernel:"));
     told.then_some(Header {
         host: Some(host),
         priority: None,
@@ -207,9 +234,15 @@ mod tests {
         assert_eq!(parts(" 2001:db8:: kernel: P"), (Some("2001:db8::"), kernel, false, "P"));
         assert_eq!(parts(" vm sshd[1]: P"), (Some("vm"), Some("sshd"), true, "P"));
         assert_eq!(parts(" vm su(pam)[1]: P"), (Some("vm"), Some("su(pam)"), true, "P"));
-        assert_eq!(parts(" vm logger: TRACE: x IN="), (Some("vm"), Some("logger"), false, "TRACE: x IN="));
+        assert_eq!(
+            parts(" vm logger: TRACE: x IN="),
+            (Some("vm"), Some("logger"), false, "TRACE: x IN=")
+        );
         assert_eq!(parts(" vm root: IN=eth0"), (Some("vm"), Some("root"), false, "IN=eth0"));
-        assert_eq!(parts(" h last message repeated"), (Some("h"), None, false, "last message repeated"));
+        assert_eq!(
+            parts(" h last message repeated"),
+            (Some("h"), None, false, "last message repeated")
+        );
     }
 
     #[test]

@@ -170,7 +170,8 @@ impl Fields {
     }
 
     pub(super) fn stamp(&self) -> Stamp {
-        let wall = self.realtime.or(self.source_realtime).and_then(|micros| i64::try_from(micros).ok());
+        let wall =
+            self.realtime.or(self.source_realtime).and_then(|micros| i64::try_from(micros).ok());
         Stamp { wall: wall.map(WallTime), uptime: self.source_monotonic.map(Uptime) }
     }
 
@@ -212,7 +213,10 @@ mod tests {
         assert_eq!(fields(&[kernel, ("SYSLOG_FACILITY", "zero")]).trust(), Trust::Suspect);
         assert_eq!(fields(&[("_TRANSPORT", "syslog"), kernel]).trust(), Trust::Suspect);
         assert_eq!(fields(&[("SYSLOG_IDENTIFIER", "kernel")]).trust(), Trust::Text);
-        assert_eq!(fields(&[("SYSLOG_IDENTIFIER", "kernel"), ("_PID", "7")]).trust(), Trust::Suspect);
+        assert_eq!(
+            fields(&[("SYSLOG_IDENTIFIER", "kernel"), ("_PID", "7")]).trust(),
+            Trust::Suspect
+        );
     }
 
     #[test]

@@ -61,8 +61,17 @@ pub(super) enum Step {
 /// Whether a line begins a record.
 pub(super) fn starts(line: &[u8]) -> bool {
     const FIRST: [&[u8]; 11] = [
-        b"_BOOT_ID", b"_MACHINE_ID", b"_HOSTNAME", b"_TRANSPORT", b"_UID", b"_PID", b"_RUNTIME_SCOPE",
-        b"_SOURCE_MONOTONIC_TIMESTAMP", b"_SOURCE_REALTIME_TIMESTAMP", b"SYSLOG_IDENTIFIER", b"SYSLOG_FACILITY",
+        b"_BOOT_ID",
+        b"_MACHINE_ID",
+        b"_HOSTNAME",
+        b"_TRANSPORT",
+        b"_UID",
+        b"_PID",
+        b"_RUNTIME_SCOPE",
+        b"_SOURCE_MONOTONIC_TIMESTAMP",
+        b"_SOURCE_REALTIME_TIMESTAMP",
+        b"SYSLOG_IDENTIFIER",
+        b"SYSLOG_FACILITY",
     ];
     let Some((key, _)) = pair(line) else { return false };
     key.starts_with(b"__") || FIRST.contains(&key)

@@ -133,9 +133,11 @@ impl Reader<'_> {
     /// A number or the like, up to a byte that cannot be part of it.
     fn word(&mut self) -> std::ops::Range<usize> {
         let start = self.at;
-        while self.text.get(self.at).is_some_and(|byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
-        }) {
+        while self
+            .text
+            .get(self.at)
+            .is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.'))
+        {
             self.at += 1;
         }
         start..self.at
@@ -146,7 +148,9 @@ impl Reader<'_> {
         let end = span.end;
         match self.text.get(span) {
             Some(word) if word == wanted => Ok(()),
-            Some(word) if end == self.text.len() && wanted.starts_with(word) => Err(Fault::Incomplete),
+            Some(word) if end == self.text.len() && wanted.starts_with(word) => {
+                Err(Fault::Incomplete)
+            }
             _ => Err(Fault::Malformed),
         }
     }
@@ -272,7 +276,10 @@ mod tests {
 
     #[test]
     fn values_of_all_kinds() {
-        assert_eq!(value(br#""a\"\\\n\u0041\ud83d\uded1\ud83d""#), r#"a\"\\\nA\xf0\x9f\x9b\x91\xef\xbf\xbd"#);
+        assert_eq!(
+            value(br#""a\"\\\n\u0041\ud83d\uded1\ud83d""#),
+            r#"a\"\\\nA\xf0\x9f\x9b\x91\xef\xbf\xbd"#
+        );
         assert_eq!(value(b"\"caf\xe9\""), r"caf\xe9");
         assert_eq!(value(b"[84, 233 ,0]"), r"T\xe9\x00");
         assert_eq!(value(b"[\"a\",{\"b\":\"]\"}]"), "other");
@@ -284,7 +291,9 @@ mod tests {
     #[test]
     fn ends_and_errors_are_told_apart() {
         assert_eq!(members(b"{}"), Ok(Vec::new()));
-        for text in [&b"{"[..], b"{\"a\"", b"{\"a\":\"b\\", b"{\"a\":[1,", b"{\"a\":nu", b"{\"a\":1"] {
+        for text in
+            [&b"{"[..], b"{\"a\"", b"{\"a\":\"b\\", b"{\"a\":[1,", b"{\"a\":nu", b"{\"a\":1"]
+        {
             assert_eq!(members(text), Err(Fault::Incomplete), "{}", text.escape_ascii());
         }
         for text in [&b"{a}"[..], b"{\"a\" 1}", b"{\"a\":x}", b"{\"a\":1;}", b"["] {

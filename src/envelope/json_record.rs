@@ -35,8 +35,13 @@ pub(super) struct Members {
 pub(super) enum Kind<'a> {
     Journal,
     /// A container's line; a whole one ends in a newline.
-    Container { log: &'a [u8], stream: Stream },
-    Dmesg { text: &'a [u8] },
+    Container {
+        log: &'a [u8],
+        stream: Stream,
+    },
+    Dmesg {
+        text: &'a [u8],
+    },
     /// `{"dmesg":[…]}` around its records.
     Frame,
     Unknown,

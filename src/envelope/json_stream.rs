@@ -52,7 +52,12 @@ impl JsonStream {
     }
 
     /// Takes a line; gives whole objects to `emit` with their offsets.
-    pub(super) fn feed(&mut self, line: &[u8], offset: u64, emit: &mut dyn FnMut(&[u8], u64)) -> Taken {
+    pub(super) fn feed(
+        &mut self,
+        line: &[u8],
+        offset: u64,
+        emit: &mut dyn FnMut(&[u8], u64),
+    ) -> Taken {
         if !self.continues(line) {
             return Taken::Refused;
         }
@@ -130,7 +135,9 @@ impl JsonStream {
             None | Some(b'"' | b'}' | b']' | b',' | b':') => true,
             Some(b'{') => self.depth == 0,
             Some(b'[') => text == b"[",
-            Some(b'0'..=b'9' | b'-') => text.iter().all(|byte| b"0123456789-.,] ".contains(byte)) && self.depth > 0,
+            Some(b'0'..=b'9' | b'-') => {
+                text.iter().all(|byte| b"0123456789-.,] ".contains(byte)) && self.depth > 0
+            }
             _ => matches!(text.strip_suffix(b",").unwrap_or(text), b"null" | b"true" | b"false"),
         }
     }
@@ -155,14 +162,24 @@ pub(super) fn starts(line: &[u8]) -> bool {
 /// Whether a line has a member by which journals, container logs and dmesg are known.
 pub(super) fn names_a_record(line: &[u8]) -> bool {
     let near = line.get(..line.len().min(4096)).unwrap_or_default();
-    [b"\"MESSAGE\"".as_slice(), b"\"__", b"\"_BOOT_ID\"", b"\"SYSLOG_", b"\"log\"", b"\"msg\"", b"\"dmesg\""]
-        .iter()
-        .any(|name| memchr::memmem::find(near, name).is_some())
+    [
+        b"\"MESSAGE\"".as_slice(),
+        b"\"__",
+        b"\"_BOOT_ID\"",
+        b"\"SYSLOG_",
+        b"\"log\"",
+        b"\"msg\"",
+        b"\"dmesg\"",
+    ]
+    .iter()
+    .any(|name| memchr::memmem::find(near, name).is_some())
 }
 
 /// Whether a line is structure alone.
 pub(super) fn is_brackets(line: &[u8]) -> bool {
-    !line.is_empty() && line.iter().all(|byte| b"{}[], \t".contains(byte)) && line.iter().any(|byte| b"{}[]".contains(byte))
+    !line.is_empty()
+        && line.iter().all(|byte| b"{}[], \t".contains(byte))
+        && line.iter().any(|byte| b"{}[]".contains(byte))
 }
 
 /// The index of the closing quote in what follows the opening one, counted from the opening one.
@@ -200,7 +217,17 @@ mod tests {
 
     #[test]
     fn the_frame_around_dmesg_records_is_taken_off() {
-        let whole = run(&["{", "  \"dmesg\": [", "   {", " \"pri\": 4", "  },{", "  \"pri\": 5", "  }", " ]", "}"]);
+        let whole = run(&[
+            "{",
+            "  \"dmesg\": [",
+            "   {",
+            " \"pri\": 4",
+            "  },{",
+            "  \"pri\": 5",
+            "  }",
+            " ]",
+            "}",
+        ]);
         assert_eq!(whole, (vec!["{\"pri\":4}".to_owned(), "{\"pri\":5}".to_owned()], Taken::Done));
         let line = run(&["{\"dmesg\":[{\"a\":1},{\"b\":[2]}]}"]);
         assert_eq!(line.0, ["{\"a\":1}", "{\"b\":[2]}"]);

@@ -107,7 +107,9 @@ pub(super) fn blob(text: &[u8]) -> Option<Message<'_>> {
         None => whole_number(digits)?.saturating_mul(unit),
         Some(dot) => {
             let tenths = whole_number(digits.get(dot + 1..dot + 2)?)?;
-            whole_number(digits.get(..dot)?)?.saturating_mul(unit).saturating_add(tenths * unit / 10)
+            whole_number(digits.get(..dot)?)?
+                .saturating_mul(unit)
+                .saturating_add(tenths * unit / 10)
         }
     };
     Some(Message::Blob { bytes })
@@ -153,7 +155,8 @@ mod tests {
         };
         assert_eq!(read(b"message repeated 3 times: [[    1.000000] x [y]]"), repeated);
         assert_eq!(read(b"last message repeated 4 times"), Message::RepeatPrevious { times: 4 });
-        let quoted = b"Last message 'kernel: IN=' repeated' repeated 2 times, suppressed by syslog-ng on vm";
+        let quoted =
+            b"Last message 'kernel: IN=' repeated' repeated 2 times, suppressed by syslog-ng on vm";
         assert_eq!(read(quoted), Message::RepeatPrevious { times: 2 });
         assert_eq!(read(b"last messages"), plain(b"last messages"));
     }

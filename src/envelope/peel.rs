@@ -175,7 +175,8 @@ impl Peeler {
             return false;
         }
         let head = text::read(&mut self.clock, piece);
-        let carries = !head.header.message.trim_ascii().is_empty() && container::cri(&head).is_none();
+        let carries =
+            !head.header.message.trim_ascii().is_empty() && container::cri(&head).is_none();
         carries && (piece.starts_with(b"<") || head.trust() != Trust::Suspect)
     }
 
@@ -212,7 +213,9 @@ impl Peeler {
         if object.first() == Some(&b'{') {
             return self.json_line(object, place.advanced(line.len() - object.len()), sink);
         }
-        let noise = object.is_empty() || is_separator(line) || (json_stream::is_brackets(line) && !json_stream::starts(line));
+        let noise = object.is_empty()
+            || is_separator(line)
+            || (json_stream::is_brackets(line) && !json_stream::starts(line));
         if noise {
             sink(Peeled::Noise { position: self.position(place) });
             return true;
@@ -276,7 +279,9 @@ impl Peeler {
             let wall = head.stamp.wall;
             return self.cri(cri, wall, line, place, sink);
         }
-        if place.wrapper.is_none() && let Some(cursor) = journal_verbose::cursor(&head) {
+        if place.wrapper.is_none()
+            && let Some(cursor) = journal_verbose::cursor(&head)
+        {
             self.verbose.begin(&head, cursor, place.offset);
             self.pending = Pending::Verbose;
             return;
@@ -328,7 +333,14 @@ impl Peeler {
         sink(Peeled::Line(line));
     }
 
-    fn cri(&mut self, cri: container::Cri<'_>, wall: Option<WallTime>, line: &[u8], place: Place, sink: Sink<'_>) {
+    fn cri(
+        &mut self,
+        cri: container::Cri<'_>,
+        wall: Option<WallTime>,
+        line: &[u8],
+        place: Place,
+        sink: Sink<'_>,
+    ) {
         let Some(inside) = place.inside(Form::Cri, wall) else {
             return self.deliver(&bare(line), place, sink);
         };
@@ -346,7 +358,10 @@ impl Peeler {
         let Some(partial) = self.partials.take(stream) else { return };
         let place = Place { offset: partial.offset, wrapper: None };
         if partial.too_long {
-            return sink(Peeled::Broken { position: self.position(place), text: excerpt(&partial.bytes) });
+            return sink(Peeled::Broken {
+                position: self.position(place),
+                text: excerpt(&partial.bytes),
+            });
         }
         if let Some(inside) = place.inside(partial.form, partial.wall) {
             self.pieces(without_returns(&partial.bytes), inside, sink);
@@ -451,7 +466,8 @@ impl Peeler {
 
     fn journal(&self, fields: &Fields, form: Form, place: Place, sink: Sink<'_>) {
         let position = self.position(place);
-        let (stamp, host, trust) = (place.completed(fields.stamp()), fields.host(), place.lowered(fields.trust()));
+        let (stamp, host, trust) =
+            (place.completed(fields.stamp()), fields.host(), place.lowered(fields.trust()));
         if fields.too_long() {
             return sink(Peeled::Broken { position, text: b"MESSAGE" });
         }
@@ -517,7 +533,10 @@ impl Peeler {
                 self.journal(&self.export.fields, Form::JournalExport, place, sink);
             }
             Step::Broken => {
-                sink(Peeled::Broken { position: self.position(place), text: self.export.culprit() });
+                sink(Peeled::Broken {
+                    position: self.position(place),
+                    text: self.export.culprit(),
+                });
             }
         }
         step != Step::Refused

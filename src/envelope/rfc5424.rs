@@ -16,7 +16,10 @@ use super::scan::{number, token};
 use crate::model::WallTime;
 
 /// Reads what follows `<pri>`.
-pub(super) fn read<'a>(clock: &mut Clock, text: &'a [u8]) -> Option<(Option<WallTime>, Header<'a>)> {
+pub(super) fn read<'a>(
+    clock: &mut Clock,
+    text: &'a [u8],
+) -> Option<(Option<WallTime>, Header<'a>)> {
     let (version, rest) = number(text)?;
     let rest = rest.strip_prefix(b" ").filter(|_| (1..100).contains(&version))?;
     let (wall, rest) = match rest.strip_prefix(b"- ") {
@@ -31,8 +34,11 @@ pub(super) fn read<'a>(clock: &mut Clock, text: &'a [u8]) -> Option<(Option<Wall
     let (process, rest) = field(rest)?;
     let (_, rest) = field(rest)?;
     let message = structured_data(rest)?;
-    let mut header = Header { host, priority: None, tag: application, has_pid: process.is_some(), message };
-    if application.is_none() && let Some(tag) = kernel_tag(text_of(message)) {
+    let mut header =
+        Header { host, priority: None, tag: application, has_pid: process.is_some(), message };
+    if application.is_none()
+        && let Some(tag) = kernel_tag(text_of(message))
+    {
         header.tag = Some(tag.name);
         header.has_pid |= tag.has_pid;
         header.message = tag.message;

@@ -49,7 +49,10 @@ mod tests {
 
     #[test]
     fn only_a_priority_with_a_date_starts_a_record() {
-        assert_eq!(next_record(b"<6>Nov 22 13:34:42 vm kernel: x<4>Nov 22 13:34:42 vm kernel: y"), Some(31));
+        assert_eq!(
+            next_record(b"<6>Nov 22 13:34:42 vm kernel: x<4>Nov 22 13:34:42 vm kernel: y"),
+            Some(31)
+        );
         assert_eq!(next_record(b"MAC=<12>2026-11-22T13:34:44.702366+00:00 vm"), Some(4));
         assert_eq!(next_record(b"x<4>1 2026-11-22T13:34:44.702366+00:00 vm"), Some(1));
         assert_eq!(next_record(b"<6>Nov 22 13:34:42 vm kernel: a < b <4>IN="), None);

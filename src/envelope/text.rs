@@ -53,7 +53,11 @@ impl Head<'_> {
         let facility = self.header.priority.map_or(0, |priority| priority.facility);
         let relayed = self.form != Form::Dmesg && (16..24).contains(&facility);
         let foreign_facility = facility != 0 && !relayed;
-        if foreign_tag || untagged_process || foreign_facility { Trust::Suspect } else { Trust::Text }
+        if foreign_tag || untagged_process || foreign_facility {
+            Trust::Suspect
+        } else {
+            Trust::Text
+        }
     }
 }
 
@@ -91,7 +95,9 @@ fn with_priority<'a>(clock: &mut Clock, line: &'a [u8], depth: u32) -> Option<He
 /// `[ 1501.098037] P` and its kin. journalctl puts host and tag behind such a stamp; dmesg does not.
 fn with_bracket<'a>(clock: &mut Clock, line: &'a [u8]) -> Option<Head<'a>> {
     let (stamp, rest) = stamp(clock, line)?;
-    if stamp.uptime.is_some() && let Some(header) = header::follows_uptime(rest) {
+    if stamp.uptime.is_some()
+        && let Some(header) = header::follows_uptime(rest)
+    {
         return Some(Head { form: Form::JournalText, stamp, header });
     }
     Some(plain(Form::Dmesg, stamp, after_blank(rest)))
@@ -276,8 +282,10 @@ fn unknown_header(line: &[u8]) -> Option<Head<'_>> {
         return None;
     }
     let host = before.rsplit(|byte| *byte == b' ').next();
-    let host = host.filter(|word| !word.is_empty() && !word.iter().any(|byte| b":/[]<>()".contains(byte)));
+    let host =
+        host.filter(|word| !word.is_empty() && !word.iter().any(|byte| b":/[]<>()".contains(byte)));
     let message = line.get(at + b" kernel:".len()..)?;
-    let header = Header { host, tag: Some(b"kernel"), message: after_blank(message), ..Header::default() };
+    let header =
+        Header { host, tag: Some(b"kernel"), message: after_blank(message), ..Header::default() };
     Some(Head { form: Form::OtherHeader, stamp: Stamp::default(), header })
 }

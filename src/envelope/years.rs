@@ -81,7 +81,8 @@ impl Years {
     /// allows it; and moves back for a late line of December. Any other step back is the clock's.
     fn next(&self, mut current: Current, month: u32, at: impl Fn(i32) -> i64) -> Current {
         let here = at(current.year);
-        let fits = |micros: i64| self.newest.is_some_and(|newest| micros <= newest.saturating_add(DAY));
+        let fits =
+            |micros: i64| self.newest.is_some_and(|newest| micros <= newest.saturating_add(DAY));
         let new_year = current.last_month == 12 && month == 1;
         let after_silence =
             here < current.last.saturating_sub(HALF_YEAR) && fits(at(current.year + 1));

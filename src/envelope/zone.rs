@@ -60,7 +60,8 @@ fn named_offset(zone: chrono_tz::Tz, local: i64) -> i64 {
 }
 
 fn offset_called(zone: chrono_tz::Tz, name: &[u8], local: i64) -> Option<i64> {
-    let called = |offset: &<chrono_tz::Tz as TimeZone>::Offset| offset.to_string().as_bytes() == name;
+    let called =
+        |offset: &<chrono_tz::Tz as TimeZone>::Offset| offset.to_string().as_bytes() == name;
     let offset = match zone.offset_from_local_datetime(&naive(local)?) {
         MappedLocalTime::Single(offset) => Some(offset).filter(called),
         MappedLocalTime::Ambiguous(first, second) => [first, second].into_iter().find(called),

@@ -65,8 +65,8 @@ pub(super) enum End {
     Goes(String),
     /// By the firewall.
     Stops(&'static str),
-    /// Nobody knows.
-    Unknown,
+    /// Nobody knows; it was on its way to this device.
+    Unknown(String),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -275,9 +275,7 @@ impl End {
     fn width(&self, mode: Mode) -> usize {
         match (mode, self) {
             (Mode::Compact, _) => 1,
-            (Mode::Roomy, Self::Goes(device)) => 2 + width(device),
-            (Mode::Roomy, Self::Stops(word)) => 2 + width(word),
-            (Mode::Roomy, Self::Unknown) => 9,
+            (Mode::Roomy, _) => 2 + width(self.parts().2),
         }
     }
 
@@ -286,7 +284,7 @@ impl End {
         match self {
             Self::Goes(device) => (Style::Strong, "▶", device),
             Self::Stops(word) => (Style::Bad, "✗", word),
-            Self::Unknown => (Style::Doubt, "?", "unknown"),
+            Self::Unknown(device) => (Style::Doubt, "?", device),
         }
     }
 }
@@ -333,8 +331,9 @@ fn draw_lane(line: &mut Line, row: &Row, block: &Block) -> Vec<usize> {
         line.pad_to(*place);
         draw_marks(line, row.style, cell, block.mode);
         running = true;
-        if last_seen == Some(*at) && matches!(row.end, End::Stops(_)) {
-            line.push(Style::Bad, "✗");
+        if last_seen == Some(*at) && !matches!(row.end, End::Goes(_)) {
+            let (style, mark, _) = row.end.parts();
+            line.push(style, mark);
         }
     }
     draw_end(line, row, block, last_seen);
@@ -355,8 +354,7 @@ fn draw_end(line: &mut Line, row: &Row, block: &Block, last_seen: Option<usize>)
     let (style, mark, word) = row.end.parts();
     match (block.mode, &row.end) {
         (Mode::Compact, End::Goes(_)) => _ = line.push(row.style, mark),
-        (Mode::Compact, End::Stops(_)) => {}
-        (Mode::Compact, End::Unknown) => _ = line.push(style, " ?"),
+        (Mode::Compact, _) => {}
         (Mode::Roomy, End::Goes(_)) => {
             line.push(row.style, mark).push(style, format!(" {word}"));
         }

@@ -5,9 +5,7 @@ use crate::model::{
     VerdictEvidence, VerdictKind,
 };
 use crate::render::{
-    Line, Style, Text, endpoint, escape, grouped, nat_name, protocol_name, site_name, state_name,
-    verdict_name,
-};
+    Line, Style, Text, endpoint, escape, grouped, nat_name, site_name, };
 
 /// What the head tells beside the connection itself. All of it is printed escaped.
 #[derive(Debug, Clone, Default)]
@@ -55,7 +53,7 @@ pub fn head(connection: &Connection, facts: &Facts, width: usize) -> Text {
 /// `tcp  client → asked for  ◆ DNAT → really went to   accepted`.
 fn summary(connection: &Connection) -> Vec<Line> {
     let mut client = Line::default();
-    client.push(Style::Dim, format!("{}  ", protocol_name(connection.protocol)));
+    client.push(Style::Dim, format!("{}  ", connection.protocol.name()));
     client.push(Style::Strong, endpoint(&connection.original.src));
     let mut chunks = vec![client];
     let target = endpoint(&connection.original.dst);
@@ -73,7 +71,7 @@ fn summary(connection: &Connection) -> Vec<Line> {
         chunks.push(real);
     }
     let kind = connection.verdict.kind;
-    chunks.push((verdict_style(kind), format!("   {}", verdict_name(kind))).into());
+    chunks.push((verdict_style(kind), format!("   {}", kind.name())).into());
     chunks
 }
 
@@ -95,10 +93,10 @@ fn verdict_style(kind: VerdictKind) -> Style {
 
 fn verdict(verdict: &Verdict) -> Vec<Line> {
     let mut chunks =
-        vec![(verdict_style(verdict.kind), verdict_name(verdict.kind).to_owned()).into()];
+        vec![(verdict_style(verdict.kind), verdict.kind.name().to_owned()).into()];
     if let Some(hop) = &verdict.site {
-        let word = if verdict.kind == VerdictKind::Unknown { "last seen at" } else { "at" };
-        chunks.push((Style::Plain, format!(" {word} {}", site_name(&hop.site))).into());
+        let word = if verdict.kind == VerdictKind::Unknown { " · last seen" } else { "" };
+        chunks.push((Style::Plain, format!("{word} at {}", site_name(&hop.site))).into());
     }
     let reason = match verdict.evidence {
         Some(VerdictEvidence::Rule) => "a rule decided",
@@ -112,7 +110,7 @@ fn verdict(verdict: &Verdict) -> Vec<Line> {
 }
 
 fn state(connection: &Connection) -> Vec<Line> {
-    let name = state_name(connection.state);
+    let name = connection.state.name();
     let words = match connection.state {
         ConnectionState::Unreplied => " · nothing came back",
         ConnectionState::Tcp(_) | ConnectionState::Replied | ConnectionState::Assured => "",

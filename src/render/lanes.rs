@@ -167,7 +167,7 @@ fn title(packet: &Packet) -> Line {
     match packet.confidence {
         Confidence::Exact => {}
         Confidence::Likely => _ = line.push(Style::Doubt, " ~"),
-        Confidence::Ambiguous => _ = line.push(Style::Doubt, " ?"),
+        Confidence::Ambiguous => _ = line.push(Style::Doubt, " ~~"),
     }
     line
 }
@@ -190,7 +190,7 @@ fn end(packet: &Packet) -> End {
         VerdictKind::Rejected => End::Stops("rejected"),
         VerdictKind::Consumed => End::Goes("local".into()),
         VerdictKind::Accepted => End::Goes(output(packet)),
-        VerdictKind::Unknown => End::Unknown,
+        VerdictKind::Unknown => End::Unknown(output(packet)),
     }
 }
 
@@ -350,9 +350,15 @@ fn legend(text: &mut Text, rows: &[Row], lanes: &[Lane<'_>], compact: bool, widt
         "long wait before",
     );
     explain(stopped, Style::Bad, "✗", "ends here");
+    explain(
+        stops(VerdictKind::Unknown),
+        Style::Doubt,
+        "?",
+        "last seen here: what became of it is not in the log",
+    );
     let doubt = |confidence| lanes.iter().any(|lane| lane.packet.confidence == confidence);
     explain(doubt(Confidence::Likely), Style::Doubt, "~", "likely joined right");
-    explain(doubt(Confidence::Ambiguous), Style::Doubt, "?", "could be joined otherwise");
+    explain(doubt(Confidence::Ambiguous), Style::Doubt, "~~", "could be joined otherwise");
     explain(true, Style::Plain, "+n", "µs since the packet's first line");
     text.push_wrapped((Style::Dim, "marks  ".to_owned()).into(), chunks, 7, width);
 }

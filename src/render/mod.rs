@@ -18,9 +18,8 @@ pub use head::{Facts, head};
 pub use kernel_line::kernel_line;
 pub use lanes::{Lane, lanes};
 pub use names::{
-    completeness_name, confidence_name, duration, endpoint, grouped, nat_name, packet_title,
-    protocol_name, site_name, state_name, verdict_name,
-};
+    duration, endpoint, grouped, nat_name, packet_title,
+    site_name, };
 pub use span::{Line, Span, Style, Text};
 pub use words::words;
 

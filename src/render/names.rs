@@ -38,71 +38,6 @@ pub fn endpoint(endpoint: &Endpoint) -> String {
     }
 }
 
-/// `tcp`, `udp`, …, or the number.
-pub fn protocol_name(protocol: Protocol) -> String {
-    match protocol {
-        Protocol::ICMP => "icmp".into(),
-        Protocol::TCP => "tcp".into(),
-        Protocol::UDP => "udp".into(),
-        Protocol::ESP => "esp".into(),
-        Protocol::AH => "ah".into(),
-        Protocol::ICMPV6 => "icmpv6".into(),
-        Protocol::UDPLITE => "udplite".into(),
-        Protocol(number) => format!("proto {number}"),
-    }
-}
-
-/// The state in conntrack's words.
-pub fn state_name(state: ConnectionState) -> &'static str {
-    match state {
-        ConnectionState::Unreplied => "unreplied",
-        ConnectionState::Replied => "replied",
-        ConnectionState::Assured => "assured",
-        ConnectionState::Tcp(tcp) => match tcp {
-            TcpState::None => "none",
-            TcpState::SynSent => "syn_sent",
-            TcpState::SynRecv => "syn_recv",
-            TcpState::Established => "established",
-            TcpState::FinWait => "fin_wait",
-            TcpState::CloseWait => "close_wait",
-            TcpState::LastAck => "last_ack",
-            TcpState::TimeWait => "time_wait",
-            TcpState::Close => "closed",
-            TcpState::SynSent2 => "syn_sent2",
-        },
-    }
-}
-
-/// The verdict as one word.
-pub fn verdict_name(kind: VerdictKind) -> &'static str {
-    match kind {
-        VerdictKind::Accepted => "accepted",
-        VerdictKind::Dropped => "dropped",
-        VerdictKind::Rejected => "rejected",
-        VerdictKind::Consumed => "consumed",
-        VerdictKind::Unknown => "unknown",
-    }
-}
-
-/// How much of a connection the log holds, in a few words.
-pub fn completeness_name(completeness: Completeness) -> &'static str {
-    match completeness {
-        Completeness::Whole => "whole",
-        Completeness::BeganBeforeLog => "began before the log",
-        Completeness::Cut => "cut short",
-        Completeness::Lossy => "lines are missing",
-    }
-}
-
-/// How sure a packet's lines belong together.
-pub fn confidence_name(confidence: Confidence) -> &'static str {
-    match confidence {
-        Confidence::Exact => "exact",
-        Confidence::Likely => "likely",
-        Confidence::Ambiguous => "ambiguous",
-    }
-}
-
 /// The kind of a translation, in capitals as in the rules.
 pub fn nat_name(kind: NatKind) -> &'static str {
     match kind {
@@ -134,7 +69,10 @@ fn header_title(header: &Header) -> String {
         Transport::Icmp(icmp) => icmp_title(icmp, ip.protocol == Some(Protocol::ICMPV6)),
         _ => ip
             .protocol
-            .map_or_else(|| "IP".into(), |protocol| protocol_name(protocol).to_uppercase()),
+            .map_or_else(|| "IP".into(), |protocol| match protocol.name().parse::<u8>() {
+                Ok(number) => format!("protocol {number}"),
+                Err(_) => protocol.name().to_uppercase(),
+            }),
     };
     if ip.is_later_fragment() {
         title.push_str(" fragment");

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::model::{Devices, Endpoint, Header, IfName, Ip, Packet, Step};
 use crate::render::names::{duration, offset};
 use crate::render::span::width as columns;
-use crate::render::{Line, Style, Text, endpoint, escape, packet_title, site_name, verdict_name};
+use crate::render::{Line, Style, Text, endpoint, escape, packet_title, site_name};
 
 /// Longer waits are worth a word.
 const LONG_WAIT_US: i64 = 40;
@@ -17,7 +17,7 @@ const LONGEST_SITE: usize = 36;
 pub fn words(packet: &Packet, heading: &str, width: usize) -> Text {
     let mut text = Text::default();
     let mut title: Line = (Style::Heading, escape(heading.as_bytes())).into();
-    let facts = format!("  {} · {}", packet_title(packet), verdict_name(packet.verdict.kind));
+    let facts = format!("  {} · {}", packet_title(packet), packet.verdict.kind.name());
     title.push(Style::Dim, facts);
     text.push(title);
     let offsets: Vec<String> =
