@@ -147,7 +147,12 @@ pub type Watch = Box<dyn FnMut(Event<'_>) + Send>;
 
 /// What the reading thread sends.
 enum Message {
-    Register { identity: SourceIdentity, name: String, kind: SourceKind, answer: oneshot::Sender<Registered> },
+    Register {
+        identity: SourceIdentity,
+        name: String,
+        kind: SourceKind,
+        answer: oneshot::Sender<Registered>,
+    },
     Batch(Batch),
     Finished(Box<Report>),
 }
@@ -330,7 +335,11 @@ impl Reader {
     }
 
     /// Reads what was not ingested yet.
-    fn read_from(&mut self, source: &mut Source, known: &Registered) -> Result<SourceEnd, WriterGone> {
+    fn read_from(
+        &mut self,
+        source: &mut Source,
+        known: &Registered,
+    ) -> Result<SourceEnd, WriterGone> {
         (self.watch)(Event::Begins { name: source.name(), size: source.size() });
         let id = known.id;
         match go_to(source, known) {
@@ -348,7 +357,9 @@ impl Reader {
                 Ok(source::Progress::More) => self.send_when_full(source, id)?,
                 Ok(source::Progress::End) if source.position() == begin => break SourceEnd::Known,
                 Ok(source::Progress::End) => break SourceEnd::Whole,
-                Ok(source::Progress::Damaged(error)) => break SourceEnd::Damaged(error.to_string()),
+                Ok(source::Progress::Damaged(error)) => {
+                    break SourceEnd::Damaged(error.to_string());
+                }
                 Err(error) => break SourceEnd::Failed(Arc::new(error)),
             }
         };
@@ -359,7 +370,11 @@ impl Reader {
         Ok(end)
     }
 
-    fn read_block(&mut self, source: &mut Source, id: SourceId) -> Result<source::Progress, SourceError> {
+    fn read_block(
+        &mut self,
+        source: &mut Source,
+        id: SourceId,
+    ) -> Result<source::Progress, SourceError> {
         let (stitch, mut count) = (&mut self.stitch, 0);
         let progress = source.lines(&mut |line: RawLine<'_>| {
             count += 1;
@@ -427,7 +442,7 @@ impl Reader {
     fn counts_since_noted(&mut self) -> Counts {
         let now = *self.stitch.counts();
         let before = std::mem::replace(&mut self.noted, now);
-        now.since(&before)
+        since(&now, &before)
     }
 
     fn send_batch(&mut self) -> Result<(), WriterGone> {
@@ -474,6 +489,17 @@ impl Report {
         }
     }
 
+    /// Whether some input could not be read, or not to its end.
+    pub fn has_failures(&self) -> bool {
+        let failed = |end: &SourceEnd| match end {
+            SourceEnd::Damaged(_) | SourceEnd::Failed(_) | SourceEnd::Changed => true,
+            SourceEnd::Whole | SourceEnd::Known | SourceEnd::Empty | SourceEnd::Interrupted => {
+                false
+            }
+        };
+        !self.refused.is_empty() || self.sources.iter().any(|(_, _, end)| failed(end))
+    }
+
     /// Lines that look like netfilter lines and were not used.
     pub fn unparsed(&self) -> u64 {
         self.counts.rejected + self.counts.unplaced
@@ -496,6 +522,22 @@ fn open(input: &Input) -> Result<Source, SourceError> {
         Input::File(path) => Source::open(path),
         Input::Stdin => Source::stdin(),
         Input::Memory { name, bytes } => Source::new(name.clone(), Box::new(*bytes)),
+    }
+}
+
+/// What was counted between two looks at a tally.
+fn since(now: &Counts, before: &Counts) -> Counts {
+    Counts {
+        trace: now.trace - before.trace,
+        log: now.log - before.log,
+        ebtables: now.ebtables - before.ebtables,
+        nft: now.nft - before.nft,
+        marker: now.marker - before.marker,
+        other: now.other - before.other,
+        rejected: now.rejected - before.rejected,
+        suspect: now.suspect - before.suspect,
+        placed: now.placed - before.placed,
+        unplaced: now.unplaced - before.unplaced,
     }
 }
 

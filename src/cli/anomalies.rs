@@ -52,14 +52,20 @@ impl Anomalies {
     }
 
     fn page(&self, global: &Global, rows: &[AnomalyRow]) -> Result<(), Failure> {
-        let mut groups: BTreeMap<(std::cmp::Reverse<Severity>, AnomalyKind), Vec<&AnomalyRow>> = BTreeMap::new();
+        let mut groups: BTreeMap<(std::cmp::Reverse<Severity>, AnomalyKind), Vec<&AnomalyRow>> =
+            BTreeMap::new();
         for row in rows {
             let kind = row.anomaly.kind;
             groups.entry((std::cmp::Reverse(kind.severity()), kind)).or_default().push(row);
         }
         let mut out = output::page(global.color);
         if !groups.is_empty() {
-            writeln!(out, "{DIM}tracecol {} on {}{DIM:#}", env!("CARGO_PKG_VERSION"), std::env::consts::OS)?;
+            writeln!(
+                out,
+                "{DIM}tracecol {} on {}{DIM:#}",
+                env!("CARGO_PKG_VERSION"),
+                std::env::consts::OS
+            )?;
         }
         for ((_, kind), rows) in groups {
             let weight = match kind.severity() {
@@ -74,7 +80,12 @@ impl Anomalies {
             }
             let more = rows.len().saturating_sub(self.lines);
             if more > 0 {
-                writeln!(out, "    {DIM}and {} more: --lines {}{DIM:#}", many(more as u64, "line", "lines"), rows.len())?;
+                writeln!(
+                    out,
+                    "    {DIM}and {} more: --lines {}{DIM:#}",
+                    many(more as u64, "line", "lines"),
+                    rows.len()
+                )?;
             }
         }
         out.flush()?;
@@ -91,6 +102,8 @@ fn quote(row: &AnomalyRow) -> String {
     match (shown.is_empty(), more) {
         (true, _) => place,
         (false, 0) => format!("{place}  {shown}"),
-        (false, more) => format!("{place}  {shown} … and {} more", many(more as u64, "byte", "bytes")),
+        (false, more) => {
+            format!("{place}  {shown} … and {} more", many(more as u64, "byte", "bytes"))
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What may be typed: one table of commands and options, from which help, man page and completions are made.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -54,11 +55,28 @@ pub(super) struct Global {
     pub db: Option<PathBuf>,
 
     /// Form of the data on standard output
-    #[arg(long, short, global = true, env = "TRACECOL_OUTPUT", value_enum, default_value = "table", value_name = "FORM", hide_env_values = true)]
+    #[arg(
+        long,
+        short,
+        global = true,
+        env = "TRACECOL_OUTPUT",
+        value_enum,
+        default_value = "table",
+        value_name = "FORM",
+        hide_env_values = true
+    )]
     pub output: Format,
 
     /// Use colours; auto honours NO_COLOR
-    #[arg(long, global = true, env = "TRACECOL_COLOR", value_enum, default_value = "auto", value_name = "WHEN", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "TRACECOL_COLOR",
+        value_enum,
+        default_value = "auto",
+        value_name = "WHEN",
+        hide_env_values = true
+    )]
     pub color: Colour,
 
     /// Say nothing on standard error but errors
@@ -90,18 +108,13 @@ impl Global {
             _ => TimeStyle::Utc,
         }
     }
-
-    /// The zone in which times are shown, for times typed without one.
-    pub(super) fn zone(&self) -> Zone {
-        if self.local { Zone::Local } else { Zone::Utc }
-    }
 }
 
 /// The filter, as words of the command line.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Filter {
     /// Conditions such as `dport:40000 nat:dnat -src:10.0.0.0/8 since:2h`; see below
-    #[arg(allow_hyphen_values = true, value_name = "FILTER")]
+    #[arg(value_name = "FILTER")]
     words: Vec<String>,
 }
 
@@ -118,11 +131,51 @@ Filter:
 impl Filter {
     /// The words as one text: quoting the filter as a whole or not is the same.
     pub(super) fn text(&self) -> String {
-        self.words.join(" ")
+        let words: Vec<&str> = self.words.iter().map(|word| word.trim_start()).collect();
+        words.join(" ")
     }
+}
+
+/// Puts a blank before words such as `-src:10.0.0.0/8` and `-(…)`: conditions that are negated, not options.
+pub(super) fn spare_negations(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let spare = |argument: OsString| match argument.to_str() {
+        Some(text) if is_negation(text) => OsString::from(format!(" {text}")),
+        _ => argument,
+    };
+    arguments.map(spare).collect()
+}
+
+fn is_negation(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix('-') else { return false };
+    let key = rest.split(':').next().unwrap_or_default();
+    rest.starts_with('(')
+        || (key.len() < rest.len()
+            && !key.is_empty()
+            && key.bytes().all(|byte| byte.is_ascii_lowercase()))
 }
 
 /// For clap: a time zone.
 pub(super) fn zone(text: &str) -> Result<Zone, String> {
     parse_zone(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn negations_are_no_options() {
+        for text in ["-src:10.0.0.0/8", "-host:a", "-(nat:dnat OR link:proxy)"] {
+            assert!(is_negation(text), "{text}");
+        }
+        for text in ["-q", "--db", "-", "-:", "src:1", "-o", "--output:json"] {
+            assert!(!is_negation(text), "{text}");
+        }
+    }
 }

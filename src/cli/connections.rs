@@ -13,7 +13,7 @@ use crate::cli::times::{Detail, TimeStyle};
 use crate::cli::{csv, database, search, talk};
 use crate::model::{Connection, NatChange, NatKind};
 use crate::render::{endpoint, escape, escape_text, grouped, nat_name};
-use crate::store::{ConnectionQuery, ConnectionRow, Cursor, Order, Store, StoreError};
+use crate::store::{ConnectionQuery, ConnectionRow, Order, Store, StoreError};
 use crate::wire;
 
 /// How many rows are fetched at a time.
@@ -79,7 +79,8 @@ pub(super) struct Pages<'a> {
 
 impl<'a> Pages<'a> {
     pub(super) fn all(store: &'a Store) -> Self {
-        let query = ConnectionQuery { filter: None, order: Order::OldestFirst, limit: None, after: None };
+        let query =
+            ConnectionQuery { filter: None, order: Order::OldestFirst, limit: None, after: None };
         Self { store, query, left: None, ended: false }
     }
 
@@ -93,7 +94,7 @@ impl<'a> Pages<'a> {
         let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
         self.ended = count < wanted;
         self.left = self.left.map(|left| left.saturating_sub(count));
-        self.query.after = rows.last().map(Cursor::from);
+        self.query.after = rows.last().map(ConnectionRow::cursor);
         Ok(Some(rows))
     }
 }
@@ -113,7 +114,10 @@ async fn write_table(global: &Global, pages: &mut Pages<'_>) -> Result<u64, Fail
 }
 
 /// Draws the table in the roomiest layout that fits; says what that layout leaves out.
-pub(super) fn draw(global: &Global, rows: &[ConnectionRow]) -> std::io::Result<Option<&'static str>> {
+pub(super) fn draw(
+    global: &Global,
+    rows: &[ConnectionRow],
+) -> std::io::Result<Option<&'static str>> {
     let width = table::width();
     let mut out = output::page(global.color);
     let several_hosts = rows.windows(2).any(|pair| pair[0].host != pair[1].host);
@@ -143,8 +147,12 @@ impl Layout {
     fn left_out(self) -> Option<&'static str> {
         match self {
             Self::Full => None,
-            Self::Middle => Some("date, state, lines and devices need a wider terminal or --output ndjson"),
-            Self::Folded => Some("state, lines and devices need a wider terminal or --output ndjson"),
+            Self::Middle => {
+                Some("date, state, lines and devices need a wider terminal or --output ndjson")
+            }
+            Self::Folded => {
+                Some("state, lines and devices need a wider terminal or --output ndjson")
+            }
         }
     }
 }
@@ -221,7 +229,12 @@ impl Sheet {
                 grouped(connection.packets_original).into(),
                 grouped(connection.packets_reply).into(),
             ],
-            Layout::Folded => vec![id, self.folded_time(connection).into(), folded(connection).into(), folded_verdict(connection)],
+            Layout::Folded => vec![
+                id,
+                self.folded_time(connection).into(),
+                folded(connection).into(),
+                folded_verdict(connection),
+            ],
         };
         if self.several_hosts {
             cells.insert(1, host(row).into());
@@ -265,9 +278,10 @@ fn translated(connection: &Connection) -> Option<&NatChange> {
 
 fn really(connection: &Connection) -> Entry {
     match translated(connection) {
-        Some(change) => {
-            Entry::coloured(format!("{} {}", nat_name(change.kind), endpoint(&change.to)), Color::Magenta)
-        }
+        Some(change) => Entry::coloured(
+            format!("{} {}", nat_name(change.kind), endpoint(&change.to)),
+            Color::Magenta,
+        ),
         None => "".into(),
     }
 }
@@ -278,13 +292,16 @@ fn verdict(connection: &Connection) -> Entry {
 }
 
 fn devices(connection: &Connection) -> String {
-    let name = |at: Option<&crate::model::IfName>| at.map_or_else(String::new, |name| escape(name.as_bytes()));
+    let name = |at: Option<&crate::model::IfName>| {
+        at.map_or_else(String::new, |name| escape(name.as_bytes()))
+    };
     let (first, last) = (connection.interfaces.first(), connection.interfaces.last());
     if first == last { name(first) } else { format!("{} → {}", name(first), name(last)) }
 }
 
 fn folded(connection: &Connection) -> String {
-    let real = translated(connection).map_or_else(String::new, |change| format!(" ◆ {}", endpoint(&change.to)));
+    let real = translated(connection)
+        .map_or_else(String::new, |change| format!(" ◆ {}", endpoint(&change.to)));
     format!(
         "{} {}\n→ {}{real}",
         connection.protocol.name(),

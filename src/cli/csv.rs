@@ -15,19 +15,73 @@ use crate::store::{AnomalyRow, ConnectionRow, PacketRow, Stats};
 type Record = Vec<String>;
 
 const CONNECTION: [&str; 31] = [
-    "id", "host", "netns", "protocol", "src", "sport", "dst", "dport", "reply_src", "reply_sport",
-    "reply_dst", "reply_dport", "icmp_id", "nat", "state", "completeness", "first_seen", "last_seen",
-    "uptime_us", "boot", "packets_original", "packets_reply", "packets_related", "lines", "layers",
-    "interfaces", "trust", "verdict", "verdict_site", "verdict_evidence", "links",
+    "id",
+    "host",
+    "netns",
+    "protocol",
+    "src",
+    "sport",
+    "dst",
+    "dport",
+    "reply_src",
+    "reply_sport",
+    "reply_dst",
+    "reply_dport",
+    "icmp_id",
+    "nat",
+    "state",
+    "completeness",
+    "first_seen",
+    "last_seen",
+    "uptime_us",
+    "boot",
+    "packets_original",
+    "packets_reply",
+    "packets_related",
+    "lines",
+    "layers",
+    "interfaces",
+    "trust",
+    "verdict",
+    "verdict_site",
+    "verdict_evidence",
+    "links",
 ];
 
 const PACKET: [&str; 17] = [
-    "id", "connection", "host", "netns", "direction", "first_seen", "uptime_us", "boot", "packet", "from", "to",
-    "in_out", "steps", "trust", "confidence", "verdict", "verdict_site",
+    "id",
+    "connection",
+    "host",
+    "netns",
+    "direction",
+    "first_seen",
+    "uptime_us",
+    "boot",
+    "packet",
+    "from",
+    "to",
+    "in_out",
+    "steps",
+    "trust",
+    "confidence",
+    "verdict",
+    "verdict_site",
 ];
 
 const STEP: [&str; 13] = [
-    "packet", "step", "at", "layer", "offset_us", "in", "out", "physin", "physout", "src", "dst", "source", "offset",
+    "packet",
+    "step",
+    "at",
+    "layer",
+    "offset_us",
+    "in",
+    "out",
+    "physin",
+    "physout",
+    "src",
+    "dst",
+    "source",
+    "offset",
 ];
 
 /// Writes connections.
@@ -70,7 +124,12 @@ pub(super) fn anomalies(rows: &[AnomalyRow]) -> Result<(), Failure> {
     for row in rows {
         let anomaly = &row.anomaly;
         let offset = anomaly.position.offset.to_string();
-        table.push(vec![anomaly.kind.name().into(), row.source.clone(), offset, escape(&anomaly.text)])?;
+        table.push(vec![
+            anomaly.kind.name().into(),
+            row.source.clone(),
+            offset,
+            escape(&anomaly.text),
+        ])?;
     }
     table.finish()?;
     Ok(())
@@ -138,7 +197,8 @@ fn connection(row: &ConnectionRow) -> Record {
     let [dst, dport] = side(&connection.original.dst);
     let [reply_src, reply_sport] = side(&connection.reply.src);
     let [reply_dst, reply_dport] = side(&connection.reply.dst);
-    let interfaces: Vec<String> = connection.interfaces.iter().map(|name| escape(name.as_bytes())).collect();
+    let interfaces: Vec<String> =
+        connection.interfaces.iter().map(|name| escape(name.as_bytes())).collect();
     let layers: Vec<&str> = connection.layers.iter().map(|layer| layer.name()).collect();
     let verdict = &connection.verdict;
     vec![
@@ -202,7 +262,9 @@ fn packet(row: &PacketRow) -> Record {
 
 fn steps_of(row: &PacketRow) -> impl Iterator<Item = Record> + '_ {
     row.packet.steps.iter().enumerate().map(move |(at, step)| {
-        let device = |name: Option<crate::model::IfName>| name.map_or_else(String::new, |name| escape(name.as_bytes()));
+        let device = |name: Option<crate::model::IfName>| {
+            name.map_or_else(String::new, |name| escape(name.as_bytes()))
+        };
         let devices = step.hop.devices;
         let ip = step.header.ip();
         let ports = ip.and_then(crate::model::Ip::ports).unzip();

@@ -30,7 +30,10 @@ fn folder() -> Result<PathBuf, Failure> {
     if is_root() {
         return Ok("/var/lib/tracecol".into());
     }
-    let no_home = || Failure::new("no home directory to keep the database in").hint("name a database with --db FILE");
+    let no_home = || {
+        Failure::new("no home directory to keep the database in")
+            .hint("name a database with --db FILE")
+    };
     let strategy = etcetera::choose_base_strategy().map_err(|_| no_home())?;
     Ok(strategy.state_dir().ok_or_else(no_home)?.join("tracecol"))
 }

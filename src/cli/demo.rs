@@ -58,7 +58,9 @@ impl Demo {
             now: clock::now(),
         };
         let watch = Box::new(|_: pipeline::Event<'_>| {});
-        let report = pipeline::ingest(&store, inputs.into(), options, watch).await.map_err(ingest::explain)?;
+        let report = pipeline::ingest(&store, inputs.into(), options, watch)
+            .await
+            .map_err(ingest::explain)?;
         if report.interrupted {
             return Ok(Ending::Interrupted);
         }
@@ -67,7 +69,10 @@ impl Demo {
             return Ok(Ending::found(count > 0));
         }
         let rows = all(&store).await?;
-        talk::note(global, "four captures of a redis server in a container, asked in different ways:");
+        talk::note(
+            global,
+            "four captures of a redis server in a container, asked in different ways:",
+        );
         connections::draw(global, &rows)?;
         if let Some(first) = rows.first() {
             talk::note(global, "the first of them, hook by hook:");
@@ -110,7 +115,9 @@ fn new_folder() -> io::Result<PathBuf> {
     loop {
         let folder = std::env::temp_dir().join(format!("{stem}-{attempt}"));
         match fs::DirBuilder::new().mode(0o700).create(&folder) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < 1_000 => attempt += 1,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < 1_000 => {
+                attempt += 1
+            }
             result => return result.map(|()| folder),
         }
     }
@@ -128,8 +135,14 @@ fn next(global: &Global, path: &Path, rows: &[ConnectionRow]) -> io::Result<()> 
     if let Some(last) = rows.last() {
         writeln!(out, "      tracecol show {}      the last one: where did it end?", last.id)?;
     }
-    writeln!(out, "      tracecol connections link:proxy    the two halves that docker-proxy joins")?;
+    writeln!(
+        out,
+        "      tracecol connections link:proxy    the two halves that docker-proxy joins"
+    )?;
     writeln!(out, "      tracecol connections nat:dnat      what was redirected")?;
-    writeln!(out, "{HINT}your own:{HINT:#} iptables -t raw -I PREROUTING -p tcp --dport 80 -j TRACE")?;
+    writeln!(
+        out,
+        "{HINT}your own:{HINT:#} iptables -t raw -I PREROUTING -p tcp --dport 80 -j TRACE"
+    )?;
     writeln!(out, "      tracecol ingest /var/log/kern.log*")
 }

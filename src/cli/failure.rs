@@ -65,7 +65,9 @@ impl Failure {
     /// Whether the reader of our output went away: no failure at all.
     pub(super) fn is_broken_pipe(&self) -> bool {
         self.error.chain().any(|cause| {
-            cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+            cause
+                .downcast_ref::<io::Error>()
+                .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
         })
     }
 }

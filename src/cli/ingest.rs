@@ -103,7 +103,9 @@ impl Ingest {
         let now = clock::now();
         let time = |name: &str, text: &Option<String>| -> Result<Option<WallTime>, Failure> {
             let Some(text) = text else { return Ok(None) };
-            let wrong = |reason| Failure::new(format!("--{name} `{}`: {reason}", crate::render::escape_text(text)));
+            let wrong = |reason| {
+                Failure::new(format!("--{name} `{}`: {reason}", crate::render::escape_text(text)))
+            };
             parse_time(text, self.timezone, now).map(Some).map_err(wrong)
         };
         let stitch = StitchOptions {
@@ -111,7 +113,10 @@ impl Ingest {
             netns: self.netns.as_deref().map(Into::into),
             since: time("since", &self.since)?,
             until: time("until", &self.until)?,
-            limits: Limits { open_packets: self.max_open_packets, connections: self.max_connections },
+            limits: Limits {
+                open_packets: self.max_open_packets,
+                connections: self.max_connections,
+            },
         };
         Ok(Options { stitch, year: self.year, timezone: timezone(self.timezone, now), now })
     }
@@ -154,9 +159,8 @@ fn ending(report: &Report, strict: bool) -> Ending {
 
 pub(super) fn explain(error: pipeline::PipelineError) -> Failure {
     match error {
-        pipeline::PipelineError::Store(error) => {
-            database::explain(error).hint("what was committed before stays; run the same command again to go on")
-        }
+        pipeline::PipelineError::Store(error) => database::explain(error)
+            .hint("what was committed before stays; run the same command again to go on"),
         other => other.into(),
     }
 }
@@ -164,7 +168,8 @@ pub(super) fn explain(error: pipeline::PipelineError) -> Failure {
 /// A bar on standard error, when that is a terminal.
 pub(super) fn bar(global: &Global) -> ProgressBar {
     let hidden = global.quiet || !std::io::stderr().is_terminal();
-    let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
+    let target =
+        if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
     let bar = ProgressBar::with_draw_target(None, target);
     bar.enable_steady_tick(Duration::from_millis(100));
     bar

@@ -36,7 +36,7 @@ use failure::{Ending, Outcome};
 /// Runs the program: reads the arguments, does what they say, and returns the exit code.
 pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(apologise));
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(args::spare_negations(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
@@ -84,12 +84,13 @@ fn usage(error: &clap::Error) -> ExitCode {
 
 /// A panic is a bug of ours: say so, and where, without a wall of addresses.
 fn apologise(info: &PanicHookInfo<'_>) {
-    let what = info
-        .payload_as_str()
-        .map_or_else(|| "no message".to_owned(), render_safe);
+    let what = info.payload_as_str().map_or_else(|| "no message".to_owned(), render_safe);
     let place = info.location().map_or_else(String::new, |place| format!(" at {place}"));
-    let failure = failure::Failure::new(format!("tracecol {} has met a bug of its own: {what}{place}", env!("CARGO_PKG_VERSION")))
-        .hint("please report it, with the command and, if you can, the lines it was reading");
+    let failure = failure::Failure::new(format!(
+        "tracecol {} has met a bug of its own: {what}{place}",
+        env!("CARGO_PKG_VERSION")
+    ))
+    .hint("please report it, with the command and, if you can, the lines it was reading");
     talk::report(None, &failure);
     std::process::exit(2);
 }

@@ -1,6 +1,6 @@
 //! Where data goes: standard output, as a page, a table, JSON, lines of JSON, or CSV.
 
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, Write};
 
 use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
@@ -56,10 +56,7 @@ pub(super) fn width() -> usize {
     let wanted = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
     let own = || comfy_table::Table::new().width().map(usize::from);
     // In a pipe to a pager the terminal still stands behind standard error.
-    let behind = || {
-        let target = indicatif::ProgressDrawTarget::stderr();
-        io::stderr().is_terminal().then(|| target.width()).flatten().map(usize::from)
-    };
+    let behind = || comfy_table::Table::new().use_stderr().width().map(usize::from);
     wanted.or_else(own).or_else(behind).filter(|width| *width > 0).unwrap_or(200).max(40)
 }
 

@@ -12,7 +12,7 @@ use crate::cli::times::{Detail, TimeStyle};
 use crate::cli::{csv, database, search, talk};
 use crate::model::{Direction, Endpoint, Packet};
 use crate::render::{endpoint, escape, packet_title};
-use crate::store::{Order, PacketCursor, PacketQuery, PacketRow, Store, StoreError};
+use crate::store::{Order, PacketQuery, PacketRow, Store, StoreError};
 use crate::wire;
 
 /// How many rows are fetched at a time.
@@ -80,7 +80,7 @@ impl Pages<'_> {
         let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
         self.ended = count < wanted;
         self.left = self.left.map(|left| left.saturating_sub(count));
-        self.query.after = rows.last().map(PacketCursor::from);
+        self.query.after = rows.last().map(PacketRow::cursor);
         Ok(Some(rows))
     }
 }
@@ -105,7 +105,10 @@ async fn write_table(global: &Global, pages: &mut Pages<'_>) -> Result<u64, Fail
         let cells = rows.iter().map(|row| folded.row(row)).collect();
         table::write(&mut out, &folded.heads(), cells, global.color, width)?;
         out.flush()?;
-        talk::note(global, "connection, devices and steps need a wider terminal or --output ndjson");
+        talk::note(
+            global,
+            "connection, devices and steps need a wider terminal or --output ndjson",
+        );
     }
     Ok(rows.len() as u64)
 }
@@ -145,7 +148,12 @@ impl Sheet {
         if self.folded {
             let arrow = arrow(packet);
             let ends = if from.is_empty() { String::new() } else { format!("\n{from} → {to}") };
-            return vec![id, self.folded_time(packet).into(), format!("{arrow} {title}{ends}").into(), verdict];
+            return vec![
+                id,
+                self.folded_time(packet).into(),
+                format!("{arrow} {title}{ends}").into(),
+                verdict,
+            ];
         }
         vec![
             id,

@@ -27,7 +27,8 @@ fn point_at(text: &str, error: &FilterError) -> Failure {
     let before: String = text.chars().take(error.column.saturating_sub(1)).collect();
     let indent = unicode_width::UnicodeWidthStr::width(escape_text(&before).as_str());
     let caret = " ".repeat(indent);
-    let failure = Failure::new(format!("{}\n  {}\n  {caret}^", error.message, text.replace('\n', " ")));
+    let failure =
+        Failure::new(format!("{}\n  {}\n  {caret}^", error.message, text.replace('\n', " ")));
     match &error.hint {
         Some(hint) => failure.hint(hint.clone()),
         None => failure,

@@ -49,8 +49,10 @@ impl Man {
             Some(name) => {
                 let found = whole.find_subcommand(name).cloned();
                 let Some(command) = found else {
-                    let text = format!("there is no command `{}`", crate::render::escape_text(name));
-                    return Err(crate::cli::failure::Failure::new(text).hint("`tracecol --help` lists them"));
+                    let text =
+                        format!("there is no command `{}`", crate::render::escape_text(name));
+                    return Err(crate::cli::failure::Failure::new(text)
+                        .hint("`tracecol --help` lists them"));
                 };
                 // A page's name has no blanks: tracecol-ingest.
                 let page = format!("tracecol-{}", command.get_name());

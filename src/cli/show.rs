@@ -10,7 +10,9 @@ use crate::cli::output::{self, Format};
 use crate::cli::times::{Detail, TimeStyle};
 use crate::cli::{csv, database, paint, talk};
 use crate::model::{LinkKind, Position, SourceId, Stamp};
-use crate::render::{Facts, Lane, Text, duration, escape, escape_text, head, kernel_line, lanes, words};
+use crate::render::{
+    Facts, Lane, Text, duration, escape, escape_text, head, kernel_line, lanes, words,
+};
 use crate::store::{ConnectionRow, IdKind, LinkEnd, LinkRow, PacketRow, PublicId, Store};
 use crate::wire;
 
@@ -65,7 +67,8 @@ struct Subject {
 impl Show {
     pub(super) async fn run(self, global: &Global) -> Outcome {
         let id: PublicId = self.id.parse().map_err(|error| {
-            Failure::from(anyhow::Error::new(error)).hint("`tracecol connections` lists connections with their ids")
+            Failure::from(anyhow::Error::new(error))
+                .hint("`tracecol connections` lists connections with their ids")
         })?;
         let store = database::open_read_only(global).await?;
         self.show(global, &store, &id).await
@@ -73,7 +76,8 @@ impl Show {
 
     /// Lanes of a connection in a store that is open already.
     pub(super) async fn lanes_of(global: &Global, store: &Store, id: &PublicId) -> Outcome {
-        let show = Self { id: id.to_string(), view: View::Lanes, packet: 1, limit: PACKETS, ascii: false };
+        let show =
+            Self { id: id.to_string(), view: View::Lanes, packet: 1, limit: PACKETS, ascii: false };
         show.show(global, store, id).await
     }
 
@@ -99,8 +103,10 @@ impl Show {
         }
         let shown = &subject.packets[..subject.packets.len().min(self.limit)];
         let base = subject.base();
-        let rows: Vec<Lane<'_>> =
-            shown.iter().map(|row| Lane { packet: &row.packet, notes: notes(row, &subject.packets) }).collect();
+        let rows: Vec<Lane<'_>> = shown
+            .iter()
+            .map(|row| Lane { packet: &row.packet, notes: notes(row, &subject.packets) })
+            .collect();
         if !rows.is_empty() {
             pages.push(lanes(&rows, base, width));
         }
@@ -173,7 +179,9 @@ async fn add_waits(store: &Store, packets: &mut Vec<PacketRow>) -> Result<(), Fa
             packets.push(row);
         }
     }
-    packets.sort_by_key(|row| (row.packet.boot, row.packet.first.uptime, row.packet.first.wall, row.packet.key));
+    packets.sort_by_key(|row| {
+        (row.packet.boot, row.packet.first.uptime, row.packet.first.wall, row.packet.key)
+    });
     Ok(())
 }
 
@@ -189,7 +197,11 @@ fn facts(row: &ConnectionRow, times: TimeStyle) -> Facts {
         host: row.host.name.clone(),
         netns: row.host.netns.clone(),
         time,
-        links: row.links.iter().map(|link| (link.kind.name().to_owned(), other(link), link.evidence.clone())).collect(),
+        links: row
+            .links
+            .iter()
+            .map(|link| (link.kind.name().to_owned(), other(link), link.evidence.clone()))
+            .collect(),
     }
 }
 
@@ -231,7 +243,8 @@ fn write_lines(global: &Global, subject: &Subject) -> Result<(), Failure> {
         }
     }
     lines.sort_by_key(|(position, _, _)| *position);
-    let places: Vec<String> = lines.iter().map(|(position, row, _)| place(*position, row)).collect();
+    let places: Vec<String> =
+        lines.iter().map(|(position, row, _)| place(*position, row)).collect();
     let widest = places.iter().map(|place| place.chars().count()).max().unwrap_or(0);
     let mut out = output::page(global.color);
     for (place, (_, _, line)) in places.iter().zip(&lines) {
@@ -256,7 +269,11 @@ fn write_json(format: Format, subject: &Subject) -> Result<(), Failure> {
     let text = match &subject.connection {
         Some(row) => {
             let connection = wire::Connection::from(row).with_packets(packets);
-            if format == Format::Json { output::pretty_json(&connection)? } else { output::json(&connection)? }
+            if format == Format::Json {
+                output::pretty_json(&connection)?
+            } else {
+                output::json(&connection)?
+            }
         }
         None if format == Format::Json => output::pretty_json(&packets.first())?,
         None => output::json(&packets.first())?,

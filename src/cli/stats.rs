@@ -10,8 +10,8 @@ use crate::cli::failure::{Ending, Failure, Outcome};
 use crate::cli::output::{self, Format};
 use crate::cli::talk::{DIM, bytes};
 use crate::cli::{csv, database};
-use crate::render::{escape_text, grouped};
 use crate::model::Counts;
+use crate::render::{escape_text, grouped};
 use crate::store::Stats;
 use crate::wire;
 
@@ -37,7 +37,8 @@ pub(super) fn data(format: Format, stats: &Stats) -> Result<(), Failure> {
         return csv::stats(stats);
     }
     let stats = wire::Stats::from(stats);
-    let text = if format == Format::Json { output::pretty_json(&stats)? } else { output::json(&stats)? };
+    let text =
+        if format == Format::Json { output::pretty_json(&stats)? } else { output::json(&stats)? };
     let mut out = output::data();
     writeln!(out, "{text}")?;
     out.flush()?;
@@ -47,11 +48,18 @@ pub(super) fn data(format: Format, stats: &Stats) -> Result<(), Failure> {
 fn page(global: &Global, stats: &Stats, path: &Path) -> io::Result<()> {
     let mut out = output::page(global.color);
     let mut row = |name: &str, text: String| writeln!(out, "{DIM}{name:<12}{DIM:#}{text}");
-    row("database", format!("{} ({})", escape_text(&path.to_string_lossy()), bytes(stats.database_bytes)))?;
+    row(
+        "database",
+        format!("{} ({})", escape_text(&path.to_string_lossy()), bytes(stats.database_bytes)),
+    )?;
     row("lines", counted(stats.counts.total(), &kinds(&stats.counts)))?;
-    row("placed", format!("{}, not placed {}", grouped(stats.counts.placed), grouped(stats.counts.unplaced)))?;
+    row(
+        "placed",
+        format!("{}, not placed {}", grouped(stats.counts.placed), grouped(stats.counts.unplaced)),
+    )?;
     row("packets", grouped(stats.packets))?;
-    let verdicts: Vec<_> = stats.verdicts.iter().map(|(kind, count)| (kind.name(), *count)).collect();
+    let verdicts: Vec<_> =
+        stats.verdicts.iter().map(|(kind, count)| (kind.name(), *count)).collect();
     row("connections", counted(stats.connections, &verdicts))?;
     row("boots", grouped(stats.boots))?;
     row("gaps", grouped(stats.gaps.len() as u64))?;
@@ -86,5 +94,9 @@ pub(super) fn counted(total: u64, parts: &[(&str, u64)]) -> String {
         .filter(|(_, count)| *count > 0)
         .map(|(name, count)| format!("{} {name}", grouped(*count)))
         .collect();
-    if shown.is_empty() { grouped(total) } else { format!("{}: {}", grouped(total), shown.join(", ")) }
+    if shown.is_empty() {
+        grouped(total)
+    } else {
+        format!("{}: {}", grouped(total), shown.join(", "))
+    }
 }

@@ -20,11 +20,16 @@ pub(super) fn sources(global: &Global, report: &Report) -> io::Result<()> {
         let name = escape_text(name);
         match end {
             SourceEnd::Whole | SourceEnd::Interrupted => {}
-            SourceEnd::Known => talk::note(global, &format!("`{name}` is already ingested, nothing to do")),
+            SourceEnd::Known => {
+                talk::note(global, &format!("`{name}` is already ingested, nothing to do"))
+            }
             SourceEnd::Empty => talk::note(global, &format!("`{name}` is empty")),
             SourceEnd::Damaged(reason) => talk::warn(
                 global,
-                &format!("`{name}` is damaged or cut off ({}); what could be unpacked was used", escape_text(reason)),
+                &format!(
+                    "`{name}` is damaged or cut off ({}); what could be unpacked was used",
+                    escape_text(reason)
+                ),
             ),
             SourceEnd::Failed(error) => {
                 let text = chain(error.as_ref());
@@ -32,7 +37,9 @@ pub(super) fn sources(global: &Global, report: &Report) -> io::Result<()> {
             }
             SourceEnd::Changed => talk::warn(
                 global,
-                &format!("`{name}` begins like a log that was ingested and goes on differently; it was not read"),
+                &format!(
+                    "`{name}` begins like a log that was ingested and goes on differently; it was not read"
+                ),
             ),
         }
     }
@@ -45,12 +52,16 @@ fn refused(global: &Global, name: &str, error: &crate::source::SourceError) -> i
     writeln!(out, "{error_style}error:{error_style:#} {}", chain(error))?;
     let name = escape_text(name);
     let hint = match error {
-        crate::source::SourceError::Directory(_) => Some(format!("name the files in it: {name}/kern.log*")),
+        crate::source::SourceError::Directory(_) => {
+            Some(format!("name the files in it: {name}/kern.log*"))
+        }
         crate::source::SourceError::Open { source, .. } => match source.kind() {
             io::ErrorKind::NotFound if name.contains(['*', '?', '[']) => {
                 Some("the shell found no file for this pattern".to_owned())
             }
-            io::ErrorKind::NotFound => Some("check the spelling; a log may also have been rotated away".to_owned()),
+            io::ErrorKind::NotFound => {
+                Some("check the spelling; a log may also have been rotated away".to_owned())
+            }
             io::ErrorKind::PermissionDenied => {
                 Some("logs belong to root or the group adm: use sudo, or join the group".to_owned())
             }
@@ -76,26 +87,45 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// Writes the summary.
-pub(super) fn write(global: &Global, report: &Report, took: Duration, database: &Path, database_bytes: u64) -> io::Result<()> {
+pub(super) fn write(
+    global: &Global,
+    report: &Report,
+    took: Duration,
+    database: &Path,
+    database_bytes: u64,
+) -> io::Result<()> {
     let mut out = talk::stderr(global);
     if report.interrupted {
-        writeln!(out, "{WARNING}interrupted:{WARNING:#} what was read until then is stored; the same command goes on from there")?;
+        writeln!(
+            out,
+            "{WARNING}interrupted:{WARNING:#} what was read until then is stored; the same command goes on from there"
+        )?;
     }
     let mut row = |name: &str, text: &str| writeln!(out, "{DIM}{name:<12}{DIM:#}{text}");
     row("read", &read(report, took))?;
     row("lines", &counted(report.counts.total(), &kinds(&report.counts)))?;
     row("packets", &grouped(report.packets))?;
-    let verdicts: Vec<_> = report.verdicts.iter().map(|(kind, count)| (kind.name(), *count)).collect();
+    let verdicts: Vec<_> =
+        report.verdicts.iter().map(|(kind, count)| (kind.name(), *count)).collect();
     row("connections", &counted(report.connections, &verdicts))?;
     if report.gap_count > 0 {
-        row("gaps", &format!("{}, {} lost", grouped(report.gap_count), many(report.lost, "line", "lines")))?;
+        row(
+            "gaps",
+            &format!("{}, {} lost", grouped(report.gap_count), many(report.lost, "line", "lines")),
+        )?;
     }
     anomalies(&mut row, report)?;
-    row("database", &format!("{} ({})", escape_text(&database.to_string_lossy()), bytes(database_bytes)))?;
+    row(
+        "database",
+        &format!("{} ({})", escape_text(&database.to_string_lossy()), bytes(database_bytes)),
+    )?;
     if report.connections > 0 {
         writeln!(out, "{HINT}next:{HINT:#} tracecol connections")?;
     } else if report.counts.netfilter() == 0 && report.counts.total() > 0 {
-        writeln!(out, "{HINT}hint:{HINT:#} no netfilter lines: is there a TRACE or LOG rule? `iptables -t raw -A PREROUTING -p tcp --dport 80 -j TRACE` makes some")?;
+        writeln!(
+            out,
+            "{HINT}hint:{HINT:#} no netfilter lines: is there a TRACE or LOG rule? `iptables -t raw -A PREROUTING -p tcp --dport 80 -j TRACE` makes some"
+        )?;
     } else if report.unparsed() > 0 {
         writeln!(out, "{HINT}next:{HINT:#} tracecol anomalies")?;
     }
@@ -103,7 +133,8 @@ pub(super) fn write(global: &Global, report: &Report, took: Duration, database: 
 }
 
 fn read(report: &Report, took: Duration) -> String {
-    let is_read = |end: &SourceEnd| !matches!(end, SourceEnd::Known | SourceEnd::Empty | SourceEnd::Changed);
+    let is_read =
+        |end: &SourceEnd| !matches!(end, SourceEnd::Known | SourceEnd::Empty | SourceEnd::Changed);
     let count = report.sources.iter().filter(|(_, _, end)| is_read(end)).count();
     let seconds = took.as_secs_f64();
     let mut text = format!(
@@ -113,7 +144,12 @@ fn read(report: &Report, took: Duration) -> String {
     );
     // A rate over a moment says nothing.
     if seconds >= 0.5 {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a rate for people")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a rate for people"
+        )]
         let rate = (report.counts.total() as f64 / seconds) as u64;
         text = format!("{text} ({} lines/s)", grouped(rate));
     }

@@ -61,7 +61,8 @@ pub(super) fn verdict_colour(kind: VerdictKind) -> Color {
 
 /// How wide a table is when nothing is wrapped.
 pub(super) fn natural_width(heads: &[Head], rows: &[Vec<Entry>]) -> usize {
-    let wide = |text: &str| text.lines().map(unicode_width::UnicodeWidthStr::width).max().unwrap_or(0);
+    let wide =
+        |text: &str| text.lines().map(unicode_width::UnicodeWidthStr::width).max().unwrap_or(0);
     let column = |at: usize, head: &Head| {
         let cells = rows.iter().filter_map(|row| row.get(at)).map(|entry| wide(&entry.text));
         cells.max().unwrap_or(0).max(wide(head.name))
@@ -79,7 +80,7 @@ pub(super) fn write(
     width: usize,
 ) -> io::Result<()> {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table.load_style(presets::NOTHING);
     if natural_width(heads, &rows) <= width {
         table.set_content_arrangement(ContentArrangement::Disabled);
     } else {

@@ -9,8 +9,10 @@ use crate::cli::failure::Failure;
 use crate::render::{escape_text, grouped};
 
 /// A colour for standard error, by what the text means.
-pub(super) const ERROR: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)));
-pub(super) const WARNING: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
+pub(super) const ERROR: Style =
+    Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)));
+pub(super) const WARNING: Style =
+    Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
 pub(super) const HINT: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Cyan)));
 pub(super) const DIM: Style = Style::new().dimmed();
 
@@ -34,7 +36,8 @@ pub(super) fn warn(global: &Global, text: &str) {
 
 /// Reports an error with its causes and hints.
 pub(super) fn report(global: Option<&Global>, failure: &Failure) {
-    let choice = global.map_or(anstream::ColorChoice::Auto, |global| global.color.choice_for(&io::stderr()));
+    let choice =
+        global.map_or(anstream::ColorChoice::Auto, |global| global.color.choice_for(&io::stderr()));
     let mut out = anstream::AutoStream::new(io::stderr().lock(), choice);
     let mut causes: Vec<String> = failure.error.chain().map(|cause| cause.to_string()).collect();
     causes.dedup();
@@ -61,7 +64,11 @@ pub(super) fn bytes(count: u64) -> String {
         unit += 1;
     }
     let name = UNITS[unit];
-    if unit == 0 { format!("{count} {name}") } else { format!("{}.{} {name}", tenths / 10, tenths % 10) }
+    if unit == 0 {
+        format!("{count} {name}")
+    } else {
+        format!("{}.{} {name}", tenths / 10, tenths % 10)
+    }
 }
 
 /// A path that fits: its end matters most.

@@ -33,7 +33,9 @@ impl TimeStyle {
     pub(super) fn zone(self, stamp: &Stamp) -> String {
         match (self, stamp.wall) {
             (Self::Utc, Some(_)) => " UTC".into(),
-            (Self::Local, Some(wall)) => local(wall).map_or_else(String::new, |time| time.format(" %:z").to_string()),
+            (Self::Local, Some(wall)) => {
+                local(wall).map_or_else(String::new, |time| time.format(" %:z").to_string())
+            }
             _ => String::new(),
         }
     }
@@ -62,7 +64,9 @@ impl TimeStyle {
         };
         let text = match self {
             Self::Local => local(wall)?.format(format).to_string(),
-            Self::Utc | Self::Uptime => DateTime::from_timestamp_micros(wall.0)?.format(format).to_string(),
+            Self::Utc | Self::Uptime => {
+                DateTime::from_timestamp_micros(wall.0)?.format(format).to_string()
+            }
         };
         Some(text)
     }
@@ -150,7 +154,8 @@ fn relative(text: &str, now: WallTime) -> Option<WallTime> {
 }
 
 fn since_epoch(text: &str) -> Option<WallTime> {
-    let (seconds, fraction) = text.strip_prefix('@')?.split_once('.').unwrap_or((text.get(1..)?, ""));
+    let (seconds, fraction) =
+        text.strip_prefix('@')?.split_once('.').unwrap_or((text.get(1..)?, ""));
     let micros = format!("{fraction:0<6}");
     let seconds: i64 = seconds.parse().ok()?;
     seconds.checked_mul(1_000_000)?.checked_add(micros.get(..6)?.parse().ok()?).map(WallTime)
@@ -167,7 +172,9 @@ fn in_zone(text: &str, zone: Zone) -> Option<WallTime> {
     let naive = formats
         .iter()
         .find_map(|format| NaiveDateTime::parse_from_str(&text, format).ok())
-        .or_else(|| Some(NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok()?.and_time(NaiveTime::MIN)))?;
+        .or_else(|| {
+            Some(NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok()?.and_time(NaiveTime::MIN))
+        })?;
     let utc = naive.and_utc().timestamp_micros();
     let micros = match zone {
         Zone::Utc => utc,

@@ -1,7 +1,7 @@
 //! Lays lanes out: roomy when everything fits into the width, else compact, else in several blocks.
 //!
 //! Roomy rows have the marks on the lane and their labels below. Compact rows have both in one, shorter heads, and
-//! the devices in the legend. Blocks repeat the packet's number and path at the left. Nothing is left out for want
+//! the devices in the legend. Later blocks repeat the packet's number at the left. Nothing is left out for want
 //! of room.
 
 use crate::render::span::{pieces, width};
@@ -196,7 +196,7 @@ impl Grid {
         let number = ("#", most(|row| width(&row.number), "#"), true);
         let path = ("path", most(|row| width(&row.path), "path"), true);
         if !first {
-            return vec![number, ("", 1, false), path];
+            return vec![number, ("", 1, false)];
         }
         let start = ("µs", most(|row| width(&row.start), "µs"), true);
         let wait = ("Δ", most(|row| width(&row.wait), "Δ"), true);
@@ -214,22 +214,23 @@ impl Grid {
 
     fn draw_block(&self, text: &mut Text, block: &Block, width: usize) {
         self.draw_head(text, block);
+        let indent = self.left_columns(block.mode, true).first().map_or(0, |(_, wide, _)| wide + BETWEEN);
         for row in &self.rows {
             let mut lane = self.draw_left(row, block);
+            let left = lane.width();
             let placed_waits = draw_lane(&mut lane, row, block);
+            if !block.first && lane.printed_width() <= left {
+                // Its lane has ended in a block before.
+                continue;
+            }
             text.push(lane);
             draw_labels(text, row, block, &placed_waits);
-            if block.last {
-                let indent =
-                    self.left_columns(block.mode, block.first).first().map_or(0, |column| column.1)
-                        + BETWEEN;
-                for note in &row.notes {
-                    let mut start = Line::default();
-                    start.pad_to(indent);
-                    let words =
-                        note.split_inclusive(' ').map(|word| chunk(Style::Dim, word.to_owned()));
-                    text.push_wrapped(start, words.collect(), indent, width);
-                }
+            for note in row.notes.iter().filter(|_| block.first) {
+                let mut start = Line::default();
+                start.pad_to(indent);
+                let words = note.split_inclusive(' ');
+                let words = words.map(|word| chunk(Style::Dim, word.to_owned()));
+                text.push_wrapped(start, words.collect(), indent, width);
             }
         }
     }

@@ -4,8 +4,7 @@ use crate::model::{
     Completeness, Connection, ConnectionState, EvidenceOf, NatChange, NatKind, Trust, Verdict,
     VerdictEvidence, VerdictKind,
 };
-use crate::render::{
-    Line, Style, Text, endpoint, escape, grouped, nat_name, site_name, };
+use crate::render::{Line, Style, Text, endpoint, escape, grouped, nat_name, site_name};
 
 /// What the head tells beside the connection itself. All of it is printed escaped.
 #[derive(Debug, Clone, Default)]
@@ -92,8 +91,7 @@ fn verdict_style(kind: VerdictKind) -> Style {
 }
 
 fn verdict(verdict: &Verdict) -> Vec<Line> {
-    let mut chunks =
-        vec![(verdict_style(verdict.kind), verdict.kind.name().to_owned()).into()];
+    let mut chunks = vec![(verdict_style(verdict.kind), verdict.kind.name().to_owned()).into()];
     if let Some(hop) = &verdict.site {
         let word = if verdict.kind == VerdictKind::Unknown { " · last seen" } else { "" };
         chunks.push((Style::Plain, format!("{word} at {}", site_name(&hop.site))).into());

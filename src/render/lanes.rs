@@ -9,10 +9,11 @@
 //! ```
 
 use crate::model::{
-    Confidence, Devices, Direction, Hook, Layer, Packet, Site, SiteKind, Stamp, VerdictKind,
+    Arp, Confidence, Devices, Direction, Hook, Layer, Network, Packet, Site, SiteKind, Stamp,
+    VerdictKind,
 };
 use crate::render::grid::{Column, End, Grid, Item, Row, chunk};
-use crate::render::names::{duration, kind_words, offset};
+use crate::render::names::{arp_sentence, arp_word, duration, kind_words, offset};
 use crate::render::stages::{Event, Side, Stage, Stop, ordered, stops};
 use crate::render::{Line, Style, Text, escape, packet_title};
 
@@ -54,7 +55,7 @@ pub fn lanes(lanes: &[Lane<'_>], base: Stamp, width: usize) -> Text {
             cells: cells(way, &stages),
             input: input(lane.packet),
             end: end(lane.packet),
-            notes: lane.notes.clone(),
+            notes: notes(lane),
         });
     }
     let mut text = Text::default();
@@ -162,14 +163,26 @@ fn title(packet: &Packet) -> Line {
         None => "· ",
     };
     let mut line = Line::default();
-    line.push(direction_style(packet), arrow)
-        .push(Style::Strong, escape(packet_title(packet).as_bytes()));
+    let name = arp(packet).map_or_else(|| packet_title(packet), arp_word);
+    line.push(direction_style(packet), arrow).push(Style::Strong, escape(name.as_bytes()));
     match packet.confidence {
         Confidence::Exact => {}
         Confidence::Likely => _ = line.push(Style::Doubt, " ~"),
         Confidence::Ambiguous => _ = line.push(Style::Doubt, " ~~"),
     }
     line
+}
+
+fn arp(packet: &Packet) -> Option<&Arp> {
+    packet.steps.iter().find_map(|step| match &step.header.network {
+        Network::Arp(arp) => Some(arp),
+        Network::Absent | Network::Truncated | Network::Incomplete | Network::Ip(_) => None,
+    })
+}
+
+/// What an ARP packet says is too long for its column.
+fn notes(lane: &Lane<'_>) -> Vec<String> {
+    arp(lane.packet).and_then(arp_sentence).into_iter().chain(lane.notes.clone()).collect()
 }
 
 /// The device it came from.

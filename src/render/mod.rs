@@ -17,9 +17,7 @@ pub use escape::{escape, escape_text};
 pub use head::{Facts, head};
 pub use kernel_line::kernel_line;
 pub use lanes::{Lane, lanes};
-pub use names::{
-    duration, endpoint, grouped, nat_name, packet_title,
-    site_name, };
+pub use names::{duration, endpoint, grouped, nat_name, packet_title, site_name};
 pub use span::{Line, Span, Style, Text};
 pub use words::words;
 

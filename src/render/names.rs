@@ -1,8 +1,8 @@
 //! Short names for people: sites, endpoints, packets, states, verdicts, durations.
 
 use crate::model::{
-    Arp, Completeness, Confidence, ConnectionState, Endpoint, Header, Icmp, NatKind, Network,
-    Packet, Protocol, Site, SiteKind, TcpFlags, TcpState, Transport, VerdictKind,
+    Arp, Endpoint, Header, Icmp, Mac, NatKind, Network, Packet, Protocol, Site, SiteKind, TcpFlags,
+    Transport,
 };
 use crate::render::escape;
 
@@ -67,12 +67,13 @@ fn header_title(header: &Header) -> String {
     let mut title = match &ip.transport {
         Transport::Tcp(tcp) => tcp_flags(tcp.flags),
         Transport::Icmp(icmp) => icmp_title(icmp, ip.protocol == Some(Protocol::ICMPV6)),
-        _ => ip
-            .protocol
-            .map_or_else(|| "IP".into(), |protocol| match protocol.name().parse::<u8>() {
+        _ => ip.protocol.map_or_else(
+            || "IP".into(),
+            |protocol| match protocol.name().parse::<u8>() {
                 Ok(number) => format!("protocol {number}"),
                 Err(_) => protocol.name().to_uppercase(),
-            }),
+            },
+        ),
     };
     if ip.is_later_fragment() {
         title.push_str(" fragment");
@@ -107,6 +108,29 @@ fn icmp_title(icmp: &Icmp, v6: bool) -> String {
         _ => return format!("ICMP {}/{}", icmp.kind, icmp.code),
     };
     format!("ICMP {name}")
+}
+
+/// `ARP who-has`, `ARP is-at`: without addresses.
+pub(super) fn arp_word(arp: &Arp) -> String {
+    match arp.operation {
+        1 => "ARP who-has".into(),
+        2 => "ARP is-at".into(),
+        operation => format!("ARP operation {operation}"),
+    }
+}
+
+/// `who has 172.17.0.5? tell 172.17.42.1`, `172.17.0.5 is at 9e:93:85:3f:24:b5`.
+pub(super) fn arp_sentence(arp: &Arp) -> Option<String> {
+    let addresses = arp.addresses?;
+    match arp.operation {
+        1 => Some(format!("who has {}? tell {}", addresses.target_ip, addresses.sender_ip)),
+        2 => Some(format!("{} is at {}", addresses.sender_ip, mac(addresses.sender_mac))),
+        _ => None,
+    }
+}
+
+fn mac(mac: Mac) -> String {
+    mac.0.map(|octet| format!("{octet:02x}")).join(":")
 }
 
 fn arp_title(arp: &Arp) -> String {

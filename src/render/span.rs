@@ -106,7 +106,7 @@ impl Line {
     }
 
     /// Its width without blanks at its end.
-    fn printed_width(&self) -> usize {
+    pub(super) fn printed_width(&self) -> usize {
         self.clone().trimmed().width()
     }
 

@@ -163,14 +163,19 @@ pub(super) fn ordered(ways: &[Vec<Stop<'_>>]) -> Vec<Stage> {
     let mut left: Vec<&Stage> = Vec::new();
     let mut edges: Vec<(&Stage, &Stage)> = Vec::new();
     for way in ways {
+        // A frame that is flooded to several ports meets the same chains again: the first time counts.
+        let mut met: Vec<&Stage> = Vec::new();
         for stop in way {
+            if !met.contains(&&stop.stage) {
+                met.push(&stop.stage);
+            }
             if !left.contains(&&stop.stage) {
                 left.push(&stop.stage);
             }
         }
-        for pair in way.windows(2) {
-            let edge = (&pair[0].stage, &pair[1].stage);
-            if edge.0 != edge.1 && !edges.contains(&edge) {
+        for pair in met.windows(2) {
+            let edge = (pair[0], pair[1]);
+            if !edges.contains(&edge) {
                 edges.push(edge);
             }
         }
