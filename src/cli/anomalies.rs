@@ -9,11 +9,10 @@ use crate::cli::args::Global;
 use crate::cli::failure::{Ending, Failure, Outcome};
 use crate::cli::output::{self, Format, List};
 use crate::cli::talk::{DIM, many};
-use crate::cli::{csv, database, talk};
+use crate::cli::{csv, database, json, talk};
 use crate::model::{AnomalyKind, Severity};
 use crate::render::{escape, escape_text};
 use crate::store::{AnomalyQuery, AnomalyRow};
-use crate::wire;
 
 /// Longer lines are quoted in part.
 const QUOTE: usize = 400;
@@ -40,7 +39,7 @@ impl Anomalies {
             Format::Json | Format::Ndjson => {
                 let mut list = List::new(output::data(), global.output);
                 for row in &rows {
-                    list.push(&wire::Anomaly::from(row))?;
+                    list.push(&json::anomaly(row))?;
                 }
                 list.finish()?;
             }

@@ -10,11 +10,10 @@ use crate::cli::failure::{Ending, Failure, Outcome};
 use crate::cli::output::{self, Format, List};
 use crate::cli::table::{self, Entry, Head, numbers, text, verdict_colour};
 use crate::cli::times::{Detail, TimeStyle};
-use crate::cli::{csv, database, search, talk};
+use crate::cli::{csv, database, json, search, talk};
 use crate::model::{Connection, NatChange, NatKind};
 use crate::render::{endpoint, escape, escape_text, grouped, nat_name};
 use crate::store::{ConnectionQuery, ConnectionRow, Order, Store, StoreError};
-use crate::wire;
 
 /// How many rows are fetched at a time.
 const PAGE: u32 = 1_000;
@@ -54,7 +53,7 @@ async fn write_json(format: Format, pages: &mut Pages<'_>) -> Result<u64, Failur
     let mut list = List::new(output::data(), format);
     while let Some(rows) = pages.next().await? {
         for row in &rows {
-            list.push(&wire::Connection::from(row))?;
+            list.push(&json::connection(row))?;
         }
     }
     Ok(list.finish()?)

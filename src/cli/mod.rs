@@ -11,6 +11,7 @@ mod database;
 mod demo;
 mod failure;
 mod ingest;
+mod json;
 mod output;
 mod packets;
 mod paint;

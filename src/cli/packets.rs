@@ -9,11 +9,10 @@ use crate::cli::failure::{Ending, Failure, Outcome};
 use crate::cli::output::{self, Format, List};
 use crate::cli::table::{self, Entry, Head, numbers, text, verdict_colour};
 use crate::cli::times::{Detail, TimeStyle};
-use crate::cli::{csv, database, search, talk};
+use crate::cli::{csv, database, json, search, talk};
 use crate::model::{Direction, Endpoint, Packet};
 use crate::render::{endpoint, escape, packet_title};
 use crate::store::{Order, PacketQuery, PacketRow, Store, StoreError};
-use crate::wire;
 
 /// How many rows are fetched at a time.
 const PAGE: u32 = 1_000;
@@ -48,7 +47,7 @@ impl Packets {
                 let mut list = List::new(output::data(), global.output);
                 while let Some(rows) = pages.next().await? {
                     for row in &rows {
-                        list.push(&wire::Packet::from(row))?;
+                        list.push(&json::packet(row))?;
                     }
                 }
                 list.finish()?

@@ -8,7 +8,7 @@ use crate::cli::args::Global;
 use crate::cli::failure::{Ending, Failure, Outcome};
 use crate::cli::output::{self, Format};
 use crate::cli::times::{Detail, TimeStyle};
-use crate::cli::{csv, database, paint, talk};
+use crate::cli::{csv, database, json, paint, talk};
 use crate::model::{LinkKind, Position, SourceId, Stamp};
 use crate::render::{
     Facts, Lane, Text, duration, escape, escape_text, head, kernel_line, lanes, words,
@@ -265,10 +265,13 @@ fn source_name(id: SourceId, row: &PacketRow) -> String {
 }
 
 fn write_json(format: Format, subject: &Subject) -> Result<(), Failure> {
-    let packets: Vec<wire::Packet> = subject.packets.iter().map(wire::Packet::from).collect();
+    let packets: Vec<wire::Packet> = subject.packets.iter().map(json::packet).collect();
     let text = match &subject.connection {
         Some(row) => {
-            let connection = wire::Connection::from(row).with_packets(packets);
+            let connection = wire::ConnectionWithPackets {
+                connection: json::connection(row),
+                packet_list: packets,
+            };
             if format == Format::Json {
                 output::pretty_json(&connection)?
             } else {

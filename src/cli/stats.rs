@@ -9,11 +9,10 @@ use crate::cli::args::Global;
 use crate::cli::failure::{Ending, Failure, Outcome};
 use crate::cli::output::{self, Format};
 use crate::cli::talk::{DIM, bytes};
-use crate::cli::{csv, database};
+use crate::cli::{csv, database, json};
 use crate::model::Counts;
 use crate::render::{escape_text, grouped};
 use crate::store::Stats;
-use crate::wire;
 
 /// Show what the database holds.
 #[derive(Debug, Args)]
@@ -36,7 +35,7 @@ pub(super) fn data(format: Format, stats: &Stats) -> Result<(), Failure> {
     if format == Format::Csv {
         return csv::stats(stats);
     }
-    let stats = wire::Stats::from(stats);
+    let stats = json::stats(stats);
     let text =
         if format == Format::Json { output::pretty_json(&stats)? } else { output::json(&stats)? };
     let mut out = output::data();

@@ -10,6 +10,7 @@ mod entry;
 mod header;
 mod ifname;
 mod line;
+mod names;
 mod outcome;
 mod packet;
 mod site;

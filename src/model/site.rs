@@ -150,6 +150,25 @@ impl Site {
         }
     }
 
+    /// The site as the contract writes it: `filter:FORWARD:rule:2`, `eb:nat:OUTPUT`, `log:<prefix>`,
+    /// and `eb:?` for an ebtables prefix that does not tell. Bytes that are not UTF-8 become U+FFFD.
+    pub fn label(&self) -> String {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        match self {
+            Self::Trace { table, chain, kind } => {
+                let (word, number) = match kind {
+                    SiteKind::Rule(number) => ("rule", number),
+                    SiteKind::Return(number) => ("return", number),
+                    SiteKind::Policy(number) => ("policy", number),
+                };
+                format!("{}:{}:{word}:{number}", text(table), text(chain))
+            }
+            Self::Log { prefix } => format!("log:{}", text(prefix.trim_ascii())),
+            Self::Bridge { table, chain, .. } => format!("eb:{}:{}", text(table), text(chain)),
+            Self::BridgeLog { .. } => "eb:?".to_owned(),
+        }
+    }
+
     /// Whether the line was printed by ebtables.
     pub fn is_bridge(&self) -> bool {
         matches!(self, Self::Bridge { .. } | Self::BridgeLog { .. })

@@ -214,7 +214,8 @@ impl Grid {
 
     fn draw_block(&self, text: &mut Text, block: &Block, width: usize) {
         self.draw_head(text, block);
-        let indent = self.left_columns(block.mode, true).first().map_or(0, |(_, wide, _)| wide + BETWEEN);
+        let indent =
+            self.left_columns(block.mode, true).first().map_or(0, |(_, wide, _)| wide + BETWEEN);
         for row in &self.rows {
             let mut lane = self.draw_left(row, block);
             let left = lane.width();

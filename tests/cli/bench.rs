@@ -7,7 +7,8 @@ use assert_cmd::Command;
 use tempfile::TempDir;
 
 /// A real capture: one connection through a published port, with ARP and bridge frames.
-pub(crate) const REMOTE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/sample-logs/case1-remote/kern.log");
+pub(crate) const REMOTE: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/sample-logs/case1-remote/kern.log");
 /// A connection through docker-proxy: two connections, linked.
 pub(crate) const PROXY: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/sample-logs/case2-localhost-proxy/kern.log");

@@ -57,7 +57,10 @@ fn csv_is_flat() {
     let field = |row: &csv::StringRecord, name: &str| {
         row[heads.iter().position(|head| head == name).unwrap()].to_owned()
     };
-    let remote = rows.iter().find(|row| field(row, "dport") == "40000" && field(row, "src") == "10.110.124.185").unwrap();
+    let remote = rows
+        .iter()
+        .find(|row| field(row, "dport") == "40000" && field(row, "src") == "10.110.124.185")
+        .unwrap();
     assert_eq!(field(remote, "nat"), "dnat 10.146.22.21:40000>172.17.0.5:6379");
     assert_eq!(field(remote, "protocol"), "tcp");
 }
@@ -112,7 +115,8 @@ fn packets_show_those_without_a_connection_too() {
     let ran = bench.run(&["packets", "--oldest"]);
     ran.code(0).out_has("→ SYN 60 B").out_has("ARP 172.17.0.5 is-at");
     let rows = bench.run(&["packets", "--output", "ndjson"]).stdout();
-    let packets: Vec<serde_json::Value> = rows.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let packets: Vec<serde_json::Value> =
+        rows.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(packets.iter().any(|packet| packet["connection"].is_null()));
     assert!(packets.iter().all(|packet| !packet["steps"].as_array().unwrap().is_empty()));
     let csv = bench.run(&["packets", "--output", "csv"]).stdout();

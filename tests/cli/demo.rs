@@ -21,8 +21,15 @@ fn the_demo_can_be_kept() {
     let kept = bench.path("kept.db");
     bench.command(&["demo", "--db", kept.to_str().unwrap()]).assert().code(0);
     bench.command(&["ls", "--db", kept.to_str().unwrap(), "verdict:accepted"]).assert().code(0);
-    let again = bench.command(&["demo", "--db", kept.to_str().unwrap(), "--output", "ndjson"]).output().unwrap();
-    assert_eq!(String::from_utf8(again.stdout).unwrap().lines().count(), 5, "nothing is added twice");
+    let again = bench
+        .command(&["demo", "--db", kept.to_str().unwrap(), "--output", "ndjson"])
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8(again.stdout).unwrap().lines().count(),
+        5,
+        "nothing is added twice"
+    );
 }
 
 #[test]

@@ -10,7 +10,9 @@ fn a_missing_database_says_what_to_do() {
     let bench = Bench::new();
     for command in ["connections", "packets", "stats", "anomalies"] {
         let ran = bench.run(&[command]);
-        ran.code(2).err_has("there is no database at").err_has("hint: read a log first: tracecol ingest");
+        ran.code(2)
+            .err_has("there is no database at")
+            .err_has("hint: read a log first: tracecol ingest");
         assert_eq!(ran.stdout(), "");
     }
     assert!(!bench.database().exists(), "asking makes nothing");
@@ -20,8 +22,15 @@ fn a_missing_database_says_what_to_do() {
 fn a_foreign_file_is_not_touched() {
     let bench = Bench::new();
     std::fs::write(bench.database(), "no database at all, but somebody's notes").unwrap();
-    bench.run(&["ingest", REMOTE]).code(2).err_has("is not a tracecol database").err_has("was not touched");
-    assert_eq!(std::fs::read_to_string(bench.database()).unwrap(), "no database at all, but somebody's notes");
+    bench
+        .run(&["ingest", REMOTE])
+        .code(2)
+        .err_has("is not a tracecol database")
+        .err_has("was not touched");
+    assert_eq!(
+        std::fs::read_to_string(bench.database()).unwrap(),
+        "no database at all, but somebody's notes"
+    );
 }
 
 #[test]

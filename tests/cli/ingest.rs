@@ -35,8 +35,10 @@ fn json_gives_the_statistics_of_the_run() {
     assert_eq!(stats["verdicts"]["accepted"], 1);
     assert!(stats["database_bytes"].as_u64().unwrap() > 0);
     let placed = stats["placed"].as_u64().unwrap() + stats["unplaced"].as_u64().unwrap();
-    let parts: u64 =
-        ["trace", "log", "ebtables", "nft"].iter().map(|kind| stats["lines"][kind].as_u64().unwrap()).sum();
+    let parts: u64 = ["trace", "log", "ebtables", "nft"]
+        .iter()
+        .map(|kind| stats["lines"][kind].as_u64().unwrap())
+        .sum();
     assert_eq!(placed, parts);
 }
 
@@ -102,7 +104,11 @@ fn standard_input_is_a_source() {
         .unwrap();
     let stats: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(stats["connections"], 1);
-    let again = bench.command(&["ingest", "-"]).write_stdin(std::fs::read(REMOTE).unwrap()).output().unwrap();
+    let again = bench
+        .command(&["ingest", "-"])
+        .write_stdin(std::fs::read(REMOTE).unwrap())
+        .output()
+        .unwrap();
     assert!(String::from_utf8_lossy(&again.stderr).contains("`-` is already ingested"));
 }
 
@@ -121,7 +127,9 @@ fn a_directory_is_refused() {
     let bench = Bench::new();
     std::fs::create_dir(bench.path("logs")).unwrap();
     let ran = bench.run(&["ingest", "logs"]);
-    ran.code(2).err_has("error: `logs` is a directory").err_has("hint: name the files in it: logs/kern.log*");
+    ran.code(2)
+        .err_has("error: `logs` is a directory")
+        .err_has("hint: name the files in it: logs/kern.log*");
 }
 
 #[test]
@@ -138,7 +146,10 @@ fn an_empty_file_is_no_error() {
 fn strict_minds_what_was_not_understood() {
     let bench = Bench::new();
     bench.run(&["ingest", "--strict", REMOTE]).code(0);
-    let odd = bench.file("odd.log", "Nov 22 13:07:47 h kernel: [ 1.000001] TRACE: raw:PREROUTING:policy:3 IN=eth0 OUT= \n");
+    let odd = bench.file(
+        "odd.log",
+        "Nov 22 13:07:47 h kernel: [ 1.000001] TRACE: raw:PREROUTING:policy:3 IN=eth0 OUT= \n",
+    );
     bench.run(&["ingest", "--strict", &odd]).code(1);
     let other = Bench::new();
     other.run(&["ingest", &odd]).code(0);
@@ -147,13 +158,34 @@ fn strict_minds_what_was_not_understood() {
 #[test]
 fn lines_outside_the_time_range_are_left_out() {
     let bench = Bench::new();
-    let ran = bench.run(&["ingest", "--year", "2026", "--until", "2026-01-01", "--output", "json", REMOTE]);
+    let ran = bench.run(&[
+        "ingest",
+        "--year",
+        "2026",
+        "--until",
+        "2026-01-01",
+        "--output",
+        "json",
+        REMOTE,
+    ]);
     assert_eq!(ran.json()["connections"], 0);
     let bench = Bench::new();
-    let ran = bench.run(&["ingest", "--year", "2026", "--since", "2026-01-01", "--output", "json", REMOTE]);
+    let ran = bench.run(&[
+        "ingest",
+        "--year",
+        "2026",
+        "--since",
+        "2026-01-01",
+        "--output",
+        "json",
+        REMOTE,
+    ]);
     assert_eq!(ran.json()["connections"], 1);
     bench.run(&["ingest", "--since", "yesterday", REMOTE]).code(2).err_has("no point in time");
-    bench.run(&["ingest", "--timezone", "Mars/Olympus", REMOTE]).code(2).err_has("no such time zone");
+    bench
+        .run(&["ingest", "--timezone", "Mars/Olympus", REMOTE])
+        .code(2)
+        .err_has("no such time zone");
 }
 
 #[test]

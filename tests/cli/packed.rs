@@ -30,12 +30,9 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
 fn every_packing_gives_the_same_connection() {
     let log = std::fs::read(REMOTE).unwrap();
     let plain = Bench::with(&[REMOTE]).run(&["ls", "--output", "ndjson"]).stdout();
-    for (name, packed) in [
-        ("gz", gzip(&log)),
-        ("bz2", bzip2(&log)),
-        ("xz", xz(&log)),
-        ("zst", zstd(&log)),
-    ] {
+    for (name, packed) in
+        [("gz", gzip(&log)), ("bz2", bzip2(&log)), ("xz", xz(&log)), ("zst", zstd(&log))]
+    {
         let bench = Bench::new();
         let path = bench.file("log-without-an-ending", packed);
         bench.run(&["ingest", "--year", "2026", &path]).code(0);

@@ -90,7 +90,10 @@ fn an_unknown_id_is_one_and_no_id_is_two() {
 #[test]
 fn a_limit_is_never_silent() {
     let bench = Bench::with(&[REMOTE]);
-    bench.run(&["show", &first_id(&bench), "--limit", "3"]).code(0).err_has("not drawn; use --limit");
+    bench
+        .run(&["show", &first_id(&bench), "--limit", "3"])
+        .code(0)
+        .err_has("not drawn; use --limit");
 }
 
 #[test]

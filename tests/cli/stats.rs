@@ -10,7 +10,11 @@ fn statistics_as_page_json_and_csv() {
     assert_eq!(stats["connections"], 3);
     let lines = [REMOTE, PROXY].map(|log| std::fs::read_to_string(log).unwrap().lines().count());
     assert_eq!(stats["lines"]["total"], lines.iter().sum::<usize>());
-    bench.run(&["stats", "--output", "csv"]).code(0).out_has("connections,3\n").out_has("lines.trace,");
+    bench
+        .run(&["stats", "--output", "csv"])
+        .code(0)
+        .out_has("connections,3\n")
+        .out_has("lines.trace,");
 }
 
 #[test]
@@ -20,7 +24,11 @@ fn anomalies_quote_the_lines_concerned() {
     let log = bench.file("odd.log", format!("{line}\n").repeat(5));
     bench.run(&["ingest", "--year", "2026", &log]).code(0);
     let ran = bench.run(&["anomalies"]);
-    ran.code(0).out_has("tracecol ").out_has("odd.log:").out_has("TRACE: raw:PREROUTING:policy:3").out_has("and 2 more");
+    ran.code(0)
+        .out_has("tracecol ")
+        .out_has("odd.log:")
+        .out_has("TRACE: raw:PREROUTING:policy:3")
+        .out_has("and 2 more");
     let all = bench.run(&["anomalies", "--output", "ndjson"]).stdout();
     assert!(all.lines().count() >= 5);
     let first: serde_json::Value = serde_json::from_str(all.lines().next().unwrap()).unwrap();

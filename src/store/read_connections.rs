@@ -1,0 +1,279 @@
+//! Connections out of the database, as the model knows them.
+
+use std::net::IpAddr;
+
+use foldhash::HashMap;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow, Row as _};
+
+use crate::model::{
+    Boot, Completeness, Connection, ConnectionState, Endpoint, EvidenceOf, HostId, Layer,
+    NatChange, NatKind, Protocol, Stamp, Trust, Tuple, Uptime, Verdict, VerdictEvidence,
+    VerdictKind, WallTime,
+};
+use crate::store::key::{IdKind, PublicId, from_row_key, row_key};
+use crate::store::names::HostName;
+use crate::store::read_links::{LinkRow, list};
+use crate::store::words::Coded;
+use crate::store::{Store, StoreError};
+
+/// A connection with what surrounds it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConnectionRow {
+    /// Its public id.
+    pub id: PublicId,
+    /// The host that saw it.
+    pub host: HostName,
+    /// The connection.
+    pub connection: Connection,
+    /// Its links.
+    pub links: Vec<LinkRow>,
+}
+
+impl Store {
+    /// The connection with this id.
+    pub async fn connection(&self, id: &PublicId) -> Result<Option<ConnectionRow>, StoreError> {
+        let Some(key) = self.key_of(id, IdKind::Connection).await? else { return Ok(None) };
+        let found: Option<Columns> = sqlx::query_as("select * from connection where id = ?")
+            .bind(key)
+            .fetch_optional(&self.readers)
+            .await?;
+        Ok(self.connection_rows(found.into_iter().collect()).await?.pop())
+    }
+
+    /// The row key that a public id stands for; none when it is of the other kind or of no known source.
+    pub(crate) async fn key_of(
+        &self,
+        id: &PublicId,
+        kind: IdKind,
+    ) -> Result<Option<i64>, StoreError> {
+        if id.kind() != kind {
+            return Ok(None);
+        }
+        let (tag, offset) = id.parts();
+        let source: Option<u32> = sqlx::query_scalar("select id from source where tag = ?")
+            .bind(tag)
+            .fetch_optional(&self.readers)
+            .await?;
+        source.map(|source| row_key(crate::model::SourceId(source), offset)).transpose()
+    }
+
+    pub(crate) async fn connection_rows(
+        &self,
+        columns: Vec<Columns>,
+    ) -> Result<Vec<ConnectionRow>, StoreError> {
+        let keys: Vec<i64> = columns.iter().map(|columns| columns.id).collect();
+        let mut nat = self.nat_of(&keys).await?;
+        let mut links = self.links_of(IdKind::Connection, &keys).await?;
+        let mut rows = Vec::with_capacity(columns.len());
+        for one in columns {
+            let key = one.id;
+            let host = self.names.host(&self.readers, one.host).await?;
+            let connection = self.connection_of(one, nat.remove(&key).unwrap_or_default()).await?;
+            rows.push(ConnectionRow {
+                id: self.names.public_id(&self.readers, IdKind::Connection, connection.key).await?,
+                host: HostName::clone(&host),
+                connection,
+                links: links.remove(&key).unwrap_or_default(),
+            });
+        }
+        Ok(rows)
+    }
+
+    async fn connection_of(
+        &self,
+        columns: Columns,
+        nat: Vec<NatChange>,
+    ) -> Result<Connection, StoreError> {
+        let mut interfaces = Vec::new();
+        for device in numbers(&columns.interfaces)? {
+            interfaces.push(self.names.device(&self.readers, device).await?);
+        }
+        let layers = numbers(&columns.layers)?.into_iter().map(Layer::from_code);
+        let [original_src, original_dst, reply_src, reply_dst] = columns.endpoints;
+        Ok(Connection {
+            key: from_row_key(columns.id),
+            host: HostId(u32::try_from(columns.host).unwrap_or(u32::MAX)),
+            boot: Boot(columns.boot),
+            protocol: Protocol(columns.protocol),
+            original: Tuple { src: original_src.read()?, dst: original_dst.read()? },
+            reply: Tuple { src: reply_src.read()?, dst: reply_dst.read()? },
+            icmp_id: columns.icmp_id,
+            nat,
+            state: ConnectionState::from_code(columns.state)?,
+            completeness: Completeness::from_code(columns.completeness)?,
+            first: columns.first,
+            last: columns.last,
+            packets_original: columns.packets[0].cast_unsigned(),
+            packets_reply: columns.packets[1].cast_unsigned(),
+            packets_related: columns.packets[2].cast_unsigned(),
+            lines: columns.lines.cast_unsigned(),
+            layers: layers.collect::<Result<_, _>>()?,
+            interfaces,
+            trust: Trust::from_code(columns.trust)?,
+            verdict: self.verdict(columns.verdict).await?,
+        })
+    }
+
+    pub(crate) async fn verdict(&self, columns: VerdictColumns) -> Result<Verdict, StoreError> {
+        Ok(Verdict {
+            kind: VerdictKind::from_code(columns.verdict)?,
+            evidence: columns.evidence.map(VerdictEvidence::from_code).transpose()?,
+            site: match columns.verdict_hop {
+                Some(hop) => Some(self.names.hop(&self.readers, hop).await?),
+                None => None,
+            },
+        })
+    }
+
+    async fn nat_of(&self, keys: &[i64]) -> Result<HashMap<i64, Vec<NatChange>>, StoreError> {
+        let rows: Vec<NatColumns> = sqlx::query_as(
+            "select * from nat where connection in (select value from json_each(?))
+             order by connection, idx",
+        )
+        .bind(list(keys))
+        .fetch_all(&self.readers)
+        .await?;
+        let mut nat: HashMap<i64, Vec<NatChange>> = HashMap::default();
+        for row in rows {
+            let [from, to] = row.endpoints;
+            let change = NatChange {
+                kind: NatKind::from_code(row.kind)?,
+                from: from.read()?,
+                to: to.read()?,
+                site: match row.hop {
+                    Some(hop) => Some(self.names.hop(&self.readers, hop).await?),
+                    None => None,
+                },
+                evidence: EvidenceOf::from_code(row.evidence)?,
+            };
+            nat.entry(row.connection).or_default().push(change);
+        }
+        Ok(nat)
+    }
+}
+
+/// `1,4,7`
+fn numbers(text: &str) -> Result<Vec<i64>, StoreError> {
+    let parts = text.split(',').filter(|part| !part.is_empty());
+    parts.map(|part| part.parse().map_err(|_| StoreError::Damaged("a list is no list"))).collect()
+}
+
+/// A row of table `connection`.
+pub(crate) struct Columns {
+    pub id: i64,
+    host: i64,
+    boot: u32,
+    protocol: u8,
+    endpoints: [EndpointColumns; 4],
+    icmp_id: Option<u16>,
+    state: i64,
+    completeness: i64,
+    pub first: Stamp,
+    last: Stamp,
+    packets: [i64; 3],
+    lines: i64,
+    layers: String,
+    interfaces: String,
+    trust: i64,
+    verdict: VerdictColumns,
+}
+
+struct EndpointColumns {
+    addr: Option<String>,
+    port: Option<u16>,
+}
+
+impl EndpointColumns {
+    fn of(row: &SqliteRow, addr: &str, port: &str) -> Result<Self, sqlx::Error> {
+        Ok(Self { addr: row.try_get(addr)?, port: row.try_get(port)? })
+    }
+
+    fn read(self) -> Result<Endpoint, StoreError> {
+        let addr = self.addr.map(|addr| addr.parse::<IpAddr>()).transpose();
+        Ok(Endpoint {
+            addr: addr.map_err(|_| StoreError::Damaged("an address is none"))?,
+            port: self.port,
+        })
+    }
+}
+
+/// The columns that make a verdict.
+#[derive(Clone, Copy)]
+pub(crate) struct VerdictColumns {
+    verdict: i64,
+    evidence: Option<i64>,
+    verdict_hop: Option<i64>,
+}
+
+impl VerdictColumns {
+    pub(crate) fn of(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            verdict: row.try_get("verdict")?,
+            evidence: row.try_get("evidence")?,
+            verdict_hop: row.try_get("verdict_hop")?,
+        })
+    }
+}
+
+pub(crate) fn stamp(row: &SqliteRow, wall: &str, uptime: &str) -> Result<Stamp, sqlx::Error> {
+    Ok(Stamp {
+        wall: row.try_get::<Option<i64>, _>(wall)?.map(WallTime),
+        uptime: row.try_get::<Option<i64>, _>(uptime)?.map(|uptime| Uptime(uptime.cast_unsigned())),
+    })
+}
+
+impl FromRow<'_, SqliteRow> for Columns {
+    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            host: row.try_get("host")?,
+            boot: row.try_get("boot")?,
+            protocol: row.try_get("protocol")?,
+            endpoints: [
+                EndpointColumns::of(row, "src", "sport")?,
+                EndpointColumns::of(row, "dst", "dport")?,
+                EndpointColumns::of(row, "reply_src", "reply_sport")?,
+                EndpointColumns::of(row, "reply_dst", "reply_dport")?,
+            ],
+            icmp_id: row.try_get("icmp_id")?,
+            state: row.try_get("state")?,
+            completeness: row.try_get("completeness")?,
+            first: stamp(row, "first_wall_us", "first_uptime_us")?,
+            last: stamp(row, "last_wall_us", "last_uptime_us")?,
+            packets: [
+                row.try_get("packets_original")?,
+                row.try_get("packets_reply")?,
+                row.try_get("packets_related")?,
+            ],
+            lines: row.try_get("lines")?,
+            layers: row.try_get("layers")?,
+            interfaces: row.try_get("interfaces")?,
+            trust: row.try_get("trust")?,
+            verdict: VerdictColumns::of(row)?,
+        })
+    }
+}
+
+struct NatColumns {
+    connection: i64,
+    kind: i64,
+    endpoints: [EndpointColumns; 2],
+    hop: Option<i64>,
+    evidence: i64,
+}
+
+impl FromRow<'_, SqliteRow> for NatColumns {
+    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            connection: row.try_get("connection")?,
+            kind: row.try_get("kind")?,
+            endpoints: [
+                EndpointColumns::of(row, "from_addr", "from_port")?,
+                EndpointColumns::of(row, "to_addr", "to_port")?,
+            ],
+            hop: row.try_get("hop")?,
+            evidence: row.try_get("evidence")?,
+        })
+    }
+}
