@@ -50,7 +50,6 @@ struct Core {
     hosts: Vec<Host>,
     correlator: Correlator,
     counts: Counts,
-    placed_last: Option<Position>,
 }
 
 /// One host's state between the stages.
@@ -68,13 +67,7 @@ impl Stitch {
     /// Empty stages.
     pub fn new(options: StitchOptions) -> Self {
         let correlator = Correlator::new(options.limits);
-        let core = Core {
-            options,
-            hosts: Vec::new(),
-            correlator,
-            counts: Counts::default(),
-            placed_last: None,
-        };
+        let core = Core { options, hosts: Vec::new(), correlator, counts: Counts::default() };
         Self { sources: Vec::new(), core }
     }
 
@@ -249,26 +242,19 @@ impl Core {
     }
 
     fn parse(&mut self, host: usize, input: &LineInput<'_>, is_counted: bool) -> LineKind {
-        let Self { hosts, correlator, counts, placed_last, .. } = self;
+        let Self { hosts, correlator, counts, .. } = self;
         let host = &mut hosts[host];
         let id = host.id;
         host.parser.push(input, &mut |parsed| {
-            deliver(
-                parsed,
-                id,
-                correlator,
-                if is_counted { Some((&mut *counts, &mut *placed_last)) } else { None },
-            );
+            deliver(parsed, id, correlator, is_counted.then_some(&mut *counts));
         })
     }
 
     fn flush_parser(&mut self, host: usize) {
-        let Self { hosts, correlator, counts, placed_last, .. } = self;
+        let Self { hosts, correlator, counts, .. } = self;
         let host = &mut hosts[host];
         let id = host.id;
-        host.parser.finish(&mut |parsed| {
-            deliver(parsed, id, correlator, Some((&mut *counts, &mut *placed_last)))
-        });
+        host.parser.finish(&mut |parsed| deliver(parsed, id, correlator, Some(&mut *counts)));
     }
 
     fn finish(&mut self) {
@@ -325,17 +311,17 @@ fn deliver(
     parsed: Parsed<'_>,
     host: HostId,
     correlator: &mut Correlator,
-    tally: Option<(&mut Counts, &mut Option<Position>)>,
+    tally: Option<&mut Counts>,
 ) {
     match parsed {
         Parsed::Entry(entry) => {
-            if let Some((counts, placed_last)) = tally {
-                count_placed(&entry, counts, placed_last);
+            if let Some(counts) = tally {
+                count_placed(&entry, counts);
             }
             correlator.push(&entry);
         }
         Parsed::Anomaly(anomaly) => {
-            if let (Some((counts, _)), true) = (tally, anomaly.kind.is_unplaced()) {
+            if let (Some(counts), true) = (tally, anomaly.kind.is_unplaced()) {
                 counts.unplaced += 1;
             }
             correlator.report(Outcome::Anomaly(anomaly));
@@ -346,10 +332,8 @@ fn deliver(
     }
 }
 
-/// Two entries that were glued into one line are one line placed.
-fn count_placed(entry: &Entry<'_>, counts: &mut Counts, placed_last: &mut Option<Position>) {
-    let pieces = u64::try_from(entry.pieces.len()).unwrap_or(0);
-    let is_same_line = *placed_last == Some(entry.position);
-    counts.placed += pieces + u64::from(!is_same_line);
-    *placed_last = Some(entry.position);
+/// A line counts once: copies of it and a second line glued to it have a copy number.
+fn count_placed(entry: &Entry<'_>, counts: &mut Counts) {
+    counts.placed += u64::from(entry.position.copy == 0);
+    counts.placed += u64::try_from(entry.pieces.len()).unwrap_or(0);
 }

@@ -1,8 +1,10 @@
 //! Every test that needs more than one module, in one binary.
 
 mod cli;
+mod envelope;
 mod lab;
 mod parse;
-mod scratch_main;
+mod properties;
 mod store;
 mod tidy;
+mod truth;

@@ -43,7 +43,11 @@ const PURE: &[&str] =
 const IMPURE: &[&str] = &[
     "std::fs",
     "std::env",
-    "std::io",
+    "std::io::stdin",
+    "std::io::stdout",
+    "std::io::stderr",
+    "std::io::Read",
+    "std::io::BufRead",
     "std::process",
     "std::thread",
     "std::time",

@@ -43,7 +43,9 @@ fn told_by_conntrack(text: &str) -> BTreeSet<Told> {
 
 fn told_by_line(line: &str) -> Told {
     let fields: Vec<&str> = line.split_whitespace().collect();
-    let protocol = fields.iter().find(|field| matches!(**field, "tcp" | "udp" | "icmp" | "icmpv6" | "sctp" | "gre"));
+    let protocol = fields
+        .iter()
+        .find(|field| matches!(**field, "tcp" | "udp" | "icmp" | "icmpv6" | "sctp" | "gre"));
     let value = |key: &str, nth: usize| {
         let found = fields.iter().filter_map(|field| field.strip_prefix(key)).nth(nth);
         found.unwrap_or("").to_owned()
@@ -56,7 +58,8 @@ fn told_by_line(line: &str) -> Told {
         format!("{src}:{} > {dst}:{}", port("sport=", nth), port("dport=", nth))
     };
     let source = value("src=", 0) != value("dst=", 1) || port("sport=", 0) != port("dport=", 1);
-    let destination = value("dst=", 0) != value("src=", 1) || port("dport=", 0) != port("sport=", 1);
+    let destination =
+        value("dst=", 0) != value("src=", 1) || port("dport=", 0) != port("sport=", 1);
     (protocol.map_or("?", |name| *name).to_owned(), tuple(0), tuple(1), source, destination)
 }
 
@@ -77,7 +80,8 @@ fn told_by_us(connection: &Connection) -> Told {
         };
         format!("{} > {}", side(tuple.src), side(tuple.dst))
     };
-    let has = |wanted: &[NatKind]| connection.nat.iter().any(|change| wanted.contains(&change.kind));
+    let has =
+        |wanted: &[NatKind]| connection.nat.iter().any(|change| wanted.contains(&change.kind));
     (
         protocol,
         tuple(&connection.original),
@@ -90,7 +94,8 @@ fn told_by_us(connection: &Connection) -> Told {
 fn captures() -> Vec<PathBuf> {
     let own = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/kmsg").to_owned();
     let more = std::env::var("TRACECOL_CAPTURES").unwrap_or_default();
-    let folders = std::iter::once(own.as_str()).chain(more.split(':').filter(|folder| !folder.is_empty()));
+    let folders =
+        std::iter::once(own.as_str()).chain(more.split(':').filter(|folder| !folder.is_empty()));
     let mut found = Vec::new();
     for folder in folders {
         for entry in fs::read_dir(Path::new(folder)).unwrap() {
@@ -109,7 +114,9 @@ fn tuples_and_nat_equal_conntracks() {
     let mut compared = 0;
     let mut wrong = Vec::new();
     for capture in captures() {
-        let Ok(events) = fs::read_to_string(capture.with_extension("conntrack.txt")) else { continue };
+        let Ok(events) = fs::read_to_string(capture.with_extension("conntrack.txt")) else {
+            continue;
+        };
         compared += 1;
         let (outcomes, _) = outcomes_of(&fs::read(&capture).unwrap());
         let ours: BTreeSet<Told> = connections(&outcomes).iter().map(told_by_us).collect();
@@ -118,7 +125,10 @@ fn tuples_and_nat_equal_conntracks() {
         let extra: Vec<&Told> = ours.difference(&truth).collect();
         if !missing.is_empty() || !extra.is_empty() {
             let name = capture.file_name().unwrap().to_string_lossy().into_owned();
-            wrong.push(format!("{name} ({} connections)\n  missing {missing:#?}\n  extra {extra:#?}", truth.len()));
+            wrong.push(format!(
+                "{name} ({} connections)\n  missing {missing:#?}\n  extra {extra:#?}",
+                truth.len()
+            ));
         }
     }
     assert!(compared >= 5, "only {compared} captures with conntrack events");
@@ -129,7 +139,12 @@ fn tuples_and_nat_equal_conntracks() {
 fn every_line_is_placed_or_counted_as_an_anomaly() {
     for capture in captures() {
         let (outcomes, counts) = outcomes_of(&fs::read(&capture).unwrap());
-        assert_eq!(counts.placed + counts.unplaced, counts.netfilter(), "{}: {counts:?}", capture.display());
+        assert_eq!(
+            counts.placed + counts.unplaced,
+            counts.netfilter(),
+            "{}: {counts:?}",
+            capture.display()
+        );
         let in_packets: usize = outcomes
             .iter()
             .filter_map(|outcome| match outcome {

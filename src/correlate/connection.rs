@@ -7,11 +7,12 @@ use smallvec::SmallVec;
 use super::flow::FlowKey;
 use super::lru::Idle;
 use super::packet::PacketRef;
-use super::tcp::TcpTrack;
+use super::tcp::{TcpTrack, segment_end};
 use super::verdict::VerdictTally;
 use crate::model::{
-    Boot, Completeness, Connection, ConnectionState, Devices, Direction, Endpoint, EvidenceOf, Hop,
-    HostId, IfName, Layer, NatChange, NatKind, PacketKey, Protocol, Stamp, Trust, Tuple,
+    Boot, Completeness, Connection, ConnectionState, Devices, Direction, Endpoint, EvidenceOf,
+    Header, Hop, HostId, IfName, Layer, NatChange, NatKind, PacketKey, Protocol, Stamp, Trust,
+    Tuple,
 };
 
 slotmap::new_key_type! {
@@ -138,6 +139,17 @@ impl OpenConnection {
     /// Whether it consists of one single packet, still open.
     pub(super) fn is_one_open_packet(&self) -> bool {
         self.packets.iter().sum::<u64>() == 1 && self.closed_packets == 0
+    }
+
+    /// Whether the other side has answered this very packet: acknowledged it, or for other
+    /// protocols than TCP sent anything at all.
+    pub(super) fn has_answered(&self, direction: Direction, header: &Header) -> bool {
+        let Some(ip) = header.ip() else { return false };
+        match ip.tcp() {
+            Some(tcp) => segment_end(ip, tcp)
+                .is_some_and(|end| self.tcp.has_acknowledged(direction == Direction::Reply, end)),
+            None => direction == Direction::Original && self.is_replied(),
+        }
     }
 
     /// Counts a packet that joins in `direction`.

@@ -3,12 +3,12 @@
 use smallvec::SmallVec;
 
 use super::connection::ConnectionRef;
-use super::flow::{FlowKey, FlowSight, behind_extension};
+use super::flow::{FlowKey, FlowSight, behind_extension, is_extension};
 use super::host::HostMachine;
-use super::identity;
-use super::packet::{Fit, PacketRef, Sight};
+use super::identity::{self, Rewrite};
+use super::packet::{Fit, OpenPacket, PacketRef, Sight};
 use super::place::Stop;
-use crate::model::{Confidence, Direction, Header, Protocol, TailKey};
+use crate::model::{Confidence, Direction, Header, Ip, Protocol, TailKey};
 
 /// A packet touched no longer ago than this is the one a CPU is working on.
 const FRESH_US: i64 = 2_000;
@@ -36,6 +36,7 @@ impl HostMachine {
         }
         let (packet, fit) = self
             .find_by_identity(sight)
+            .or_else(|| self.find_error_at_hand(sight))
             .or_else(|| self.find_by_connection(sight))
             .or_else(|| self.find_among_recent(sight))?;
         Some(Found { packet, fit, same_tail: false })
@@ -45,7 +46,7 @@ impl HostMachine {
         let TailKey { slot, generation } = sight.entry.tail?;
         let (known, packet) = (*self.tails.get(usize::from(slot))?)?;
         let open = self.packets.get(packet).filter(|open| known == generation && !open.twin)?;
-        let fit = open.fit(sight, false)?;
+        let fit = open.fit(sight, Rewrite::None)?;
         Some(Found { packet, fit, same_tail: true })
     }
 
@@ -53,13 +54,17 @@ impl HostMachine {
     fn find_by_identity(&mut self, sight: &Sight<'_>) -> Option<(PacketRef, Fit)> {
         let header = sight.entry.header;
         let keys = identity::keys(&self.hasher, header)?;
-        let flow = FlowSight::of(header).key();
         let mut fitting: Candidates = self
             .identities
             .find(keys)
             .into_iter()
-            .filter_map(|packet| Some((packet, self.fit_by_identity(packet, header, flow, sight)?)))
+            .filter_map(|packet| Some((packet, self.fit_by_identity(packet, header, sight)?)))
             .collect();
+        // A packet that shows this very tuple leaves no room for one that NAT would have to rewrite.
+        let is_plain = |packet: PacketRef| rewrite(&self.packets[packet], header) == Rewrite::None;
+        if fitting.iter().any(|(packet, _)| is_plain(*packet)) {
+            fitting.retain(|(packet, _)| is_plain(*packet));
+        }
         // The one further on first; of equals the older one.
         fitting.sort_by_key(|(packet, _)| {
             let open = &self.packets[*packet];
@@ -77,7 +82,6 @@ impl HostMachine {
         &self,
         packet: PacketRef,
         header: &Header,
-        flow: Option<FlowKey>,
         sight: &Sight<'_>,
     ) -> Option<Fit> {
         let open = self.packets.get(packet)?;
@@ -90,7 +94,7 @@ impl HostMachine {
         if !same {
             return None;
         }
-        open.fit(sight, flow != open.flow)
+        open.fit(sight, rewrite(open, header))
     }
 
     /// By connection and direction: frames, which carry no identity; IP lines behind their frame;
@@ -102,7 +106,7 @@ impl HostMachine {
             .open_packets(connection, direction)
             .rev()
             .take(LOOK_BACK)
-            .filter_map(|packet| Some((packet, self.fit_without_identity(packet, flow, sight)?)))
+            .filter_map(|packet| Some((packet, self.fit_without_identity(packet, sight)?)))
             .collect();
         fitting.reverse();
         self.choose(&fitting, sight)
@@ -125,12 +129,7 @@ impl HostMachine {
         }
     }
 
-    fn fit_without_identity(
-        &self,
-        packet: PacketRef,
-        flow: FlowKey,
-        sight: &Sight<'_>,
-    ) -> Option<Fit> {
+    fn fit_without_identity(&self, packet: PacketRef, sight: &Sight<'_>) -> Option<Fit> {
         let open = self.packets.get(packet)?;
         let same = match (&open.identity, sight.entry.header.ip()) {
             // A frame, or the IP line behind a frame.
@@ -149,7 +148,19 @@ impl HostMachine {
         if !same {
             return None;
         }
-        open.fit(sight, open.flow.is_some_and(|known| known != flow))
+        open.fit(sight, rewrite(open, sight.entry.header))
+    }
+
+    /// A frame of ICMP right behind the ICMP error this host was just working on: an error has no
+    /// flow of its own by which its frame could be told from an echo's.
+    fn find_error_at_hand(&self, sight: &Sight<'_>) -> Option<(PacketRef, Fit)> {
+        let header = sight.entry.header;
+        let packet = self.last_line?;
+        let open = self.packets.get(packet).filter(|open| open.inner.is_some())?;
+        let is_frame = matches!(FlowSight::of(header), FlowSight::AddressesOnly(_));
+        let same = shows_same_sides(open.last_ip(), header);
+        let fit = (is_frame && same).then(|| open.fit(sight, rewrite(open, header))).flatten()?;
+        Some((packet, fit))
     }
 
     /// Of several packets waiting in the same flow: first come, first served, but the one at hand before one left behind.
@@ -209,11 +220,8 @@ impl HostMachine {
                 .get(packet)
                 .filter(|open| sight.now_us.saturating_sub(open.touched_us) <= FRESH_US);
             if let (false, Some(open)) = (is_known, fresh)
-                && shows_same_sides(
-                    open.steps.iter().rev().find_map(|step| step.header.ip()),
-                    header,
-                )
-                && let Some(fit) = open.fit(sight, true)
+                && shows_same_sides(open.last_ip(), header)
+                && let Some(fit) = open.fit(sight, rewrite(open, header))
                 && (sight.place.bridge || open.identity.is_none())
             {
                 fitting.push((packet, fit));
@@ -236,11 +244,20 @@ impl HostMachine {
     }
 }
 
+/// What would have been rewritten if the line were the packet's next one.
+fn rewrite(open: &OpenPacket, header: &Header) -> Rewrite {
+    match (open.last_ip(), header.ip()) {
+        (Some(known), Some(ip)) => identity::rewrite_between(known, ip),
+        _ => Rewrite::None,
+    }
+}
+
 /// Whether a frame can be a packet's although NAT changed one side: the other side is equal.
-fn shows_same_sides(known: Option<&crate::model::Ip>, frame: &Header) -> bool {
+fn shows_same_sides(known: Option<&Ip>, frame: &Header) -> bool {
     match (known, frame.ip()) {
         (Some(known), Some(ip)) => {
-            identity::agree(known.protocol, ip.protocol) && identity::sides_shared(known, ip)
+            (known.protocol == ip.protocol || is_hidden_frame(known) || is_hidden_frame(ip))
+                && identity::sides_shared(known, ip)
         }
         // Frames without addresses can be told by ports and MAC addresses only.
         (Some(_), None) => {
@@ -249,6 +266,11 @@ fn shows_same_sides(known: Option<&crate::model::Ip>, frame: &Header) -> bool {
         (None, None) => false,
         (None, Some(_)) => true,
     }
+}
+
+/// A frame whose transport protocol stands behind an extension header.
+fn is_hidden_frame(known: &Ip) -> bool {
+    known.length.is_none() && known.protocol.is_some_and(is_extension)
 }
 
 fn is_ip_ethertype(frame: &Header) -> bool {

@@ -125,7 +125,7 @@ fn of_ip(ip: &Ip, outer: bool) -> FlowSight {
 }
 
 /// IPv6 extension headers that ebtables prints as the next header.
-fn is_extension(protocol: Protocol) -> bool {
+pub(super) fn is_extension(protocol: Protocol) -> bool {
     matches!(protocol.0, 0 | 43 | 44 | 60)
 }
 

@@ -54,7 +54,7 @@ pub(super) struct HostMachine {
     pub(super) connection_deadlines: Deadlines<ConnectionRef>,
     pub(super) retransmissions: Vec<(PacketKey, PacketKey)>,
     pub(super) resets: Vec<(PacketKey, PacketKey)>,
-    last_line: Option<PacketRef>,
+    pub(super) last_line: Option<PacketRef>,
 }
 
 impl HostMachine {
@@ -195,7 +195,7 @@ impl HostMachine {
     /// The one place where a line becomes a packet's step.
     fn attach(&mut self, packet: PacketRef, sight: &Sight<'_>, fit: Fit, header: Arc<Header>) {
         let open = &mut self.packets[packet];
-        let is_first_ip = open.is_bridge_only() && !sight.place.bridge;
+        let is_first_ip = open.is_bridge_only() && !sight.place.bridge && !open.is_noted;
         open.attach(sight, fit, header);
         let (connection, direction) = (open.connection, open.direction);
         self.knowledge.learn(sight.layer, sight.place.table, fit.stop);
@@ -300,9 +300,13 @@ impl HostMachine {
         }
         let connection =
             open.connection.and_then(|connection| self.connections.get_mut(connection));
-        let answered = open.direction == Some(Direction::Original)
-            && connection.as_ref().is_some_and(|connection| connection.is_replied());
-        let verdict = judge(&open, &self.knowledge, answered, at_log_end);
+        let answered = match (&connection, open.direction, &open.identity) {
+            (Some(connection), Some(direction), Some((_, header))) => {
+                connection.has_answered(direction, header)
+            }
+            _ => false,
+        };
+        let verdict = judge(&open, &mut self.knowledge, answered, at_log_end);
         let mut key = None;
         if let Some(connection) = connection {
             key = Some(connection.key);

@@ -90,13 +90,34 @@ pub(super) fn agree<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
     }
 }
 
-/// Whether at least one of source side and destination side is unchanged.
-pub(super) fn sides_shared(one: &Ip, other: &Ip) -> bool {
+/// Which sides of the addressing two headers of one packet do not share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rewrite {
+    None,
+    Source,
+    Destination,
+    Both,
+}
+
+/// Compares address and, where printed, port of both sides.
+pub(super) fn rewrite_between(one: &Ip, other: &Ip) -> Rewrite {
     let (one_ports, other_ports) = (one.ports(), other.ports());
     let side = |a: IpAddr, b: IpAddr, pick: fn((u16, u16)) -> u16| {
         a == b && agree(one_ports.map(pick), other_ports.map(pick))
     };
-    side(one.src, other.src, |(sport, _)| sport) || side(one.dst, other.dst, |(_, dport)| dport)
+    let source = side(one.src, other.src, |(sport, _)| sport);
+    let destination = side(one.dst, other.dst, |(_, dport)| dport);
+    match (source, destination) {
+        (true, true) => Rewrite::None,
+        (false, true) => Rewrite::Source,
+        (true, false) => Rewrite::Destination,
+        (false, false) => Rewrite::Both,
+    }
+}
+
+/// Whether at least one of source side and destination side is unchanged.
+pub(super) fn sides_shared(one: &Ip, other: &Ip) -> bool {
+    rewrite_between(one, other) != Rewrite::Both
 }
 
 fn same_transport(one: &Transport, other: &Transport) -> bool {

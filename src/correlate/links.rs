@@ -97,6 +97,7 @@ impl HostMachine {
         let (Some(connection), Some(direction)) = (open.connection, open.direction) else { return };
         let payload = tcp::payload(ip, tcp, options_are_printed);
         let key = open.key;
+        self.packets[packet].is_noted = true;
         let Some(connection) = self.connections.get_mut(connection) else { return };
         connection.tcp.segment(tcp, payload, direction == Direction::Reply);
         if let (Some((seq, _)), true) = (tcp.seq_ack, occupies_sequence(tcp, payload))

@@ -6,13 +6,13 @@ use smallvec::SmallVec;
 
 use super::connection::ConnectionRef;
 use super::flow::FlowKey;
-use super::identity::{IdentityKeys, agree};
+use super::identity::{IdentityKeys, Rewrite, agree};
 use super::place::{Place, Stop, StopSet, is_group_frame, layer_of};
 use super::traversal::ruled_out_by;
 use super::walk::Walk;
 use crate::model::{
-    Boot, Confidence, Devices, Direction, Entry, Header, Hop, HostId, IfName, Layer, Mac, Packet,
-    PacketKey, Position, Site, SiteKind, Stamp, Step, StepLines, Table, Trust, Verdict,
+    Boot, Confidence, Devices, Direction, Entry, Header, Hop, HostId, IfName, Ip, Layer, Mac,
+    Packet, PacketKey, Position, Site, SiteKind, Stamp, Step, StepLines, Table, Trust, Verdict,
 };
 
 slotmap::new_key_type! {
@@ -141,6 +141,8 @@ pub(super) struct OpenPacket {
     pub(super) twin: bool,
     /// The ARP answer it waited for has come.
     pub(super) released: bool,
+    /// Its transport header was taken into its connection's state.
+    pub(super) is_noted: bool,
     /// REJECT answered it.
     pub(super) rejected: bool,
     /// Lines are known to have been lost while it was open.
@@ -152,6 +154,7 @@ pub(super) struct OpenPacket {
     walk: Walk,
     ip_devices: Option<Devices>,
     second_pass: bool,
+    seen_nat: bool,
     ingress: Ingress,
     egress: Egress,
 }
@@ -183,6 +186,7 @@ impl OpenPacket {
             touched_us: sight.now_us,
             twin: false,
             released: false,
+            is_noted: false,
             rejected: false,
             lossy: false,
             trust: sight.entry.trust,
@@ -192,6 +196,7 @@ impl OpenPacket {
             walk: Walk::default(),
             ip_devices: None,
             second_pass: false,
+            seen_nat: false,
             ingress: Ingress::default(),
             egress: Egress::default(),
         }
@@ -215,6 +220,16 @@ impl OpenPacket {
     /// Whether both came in by the same port from the same sender.
     pub(super) fn came_in_like(&self, other: &Self) -> bool {
         self.ingress.port == other.ingress.port && self.ingress.macs == other.ingress.macs
+    }
+
+    /// The latest IP header it showed, on whichever layer.
+    pub(super) fn last_ip(&self) -> Option<&Ip> {
+        self.steps.iter().rev().find_map(|step| step.header.ip())
+    }
+
+    /// Whether a line of the nat table shows that both translations were still open.
+    pub(super) fn was_new_to_nat(&self) -> bool {
+        self.seen_nat && !self.second_pass
     }
 
     /// Where its first line stands.
@@ -252,24 +267,36 @@ impl OpenPacket {
     }
 
     /// Whether the line can be this packet's next one, judged by the packet's way alone.
-    pub(super) fn fit(&self, sight: &Sight<'_>, flow_changes: bool) -> Option<Fit> {
-        if sight.place.bridge { self.fit_bridge(sight) } else { self.fit_ip(sight, flow_changes) }
+    pub(super) fn fit(&self, sight: &Sight<'_>, rewrite: Rewrite) -> Option<Fit> {
+        if sight.place.bridge { self.fit_bridge(sight) } else { self.fit_ip(sight, rewrite) }
     }
 
-    fn fit_ip(&self, sight: &Sight<'_>, flow_changes: bool) -> Option<Fit> {
-        if self.continues(sight, flow_changes) {
+    fn fit_ip(&self, sight: &Sight<'_>, rewrite: Rewrite) -> Option<Fit> {
+        // The source is rewritten after the last hook of the way out, where only loopback looks again.
+        if matches!(rewrite, Rewrite::Source | Rewrite::Both) {
+            return self.fit_second_pass(sight);
+        }
+        if self.continues(sight, rewrite) {
             return Some(Fit { stop: self.stop, kind: FitKind::Continue });
         }
         let advance = sight.place.stops.iter().find(|stop| self.advances_to(*stop, sight));
         if let Some(stop) = advance {
             return Some(Fit { stop: Some(stop), kind: FitKind::Advance });
         }
+        let flood = sight.place.stops.iter().find(|stop| self.floods_on(*stop, sight));
+        if let Some(stop) = flood {
+            return Some(Fit { stop: Some(stop), kind: FitKind::FloodCopy });
+        }
+        self.fit_second_pass(sight)
+    }
+
+    fn fit_second_pass(&self, sight: &Sight<'_>) -> Option<Fit> {
         let second =
             sight.place.stops.iter().find(|stop| self.comes_back_by_loopback(*stop, sight));
         second.map(|stop| Fit { stop: Some(stop), kind: FitKind::SecondPass })
     }
 
-    fn continues(&self, sight: &Sight<'_>, flow_changes: bool) -> bool {
+    fn continues(&self, sight: &Sight<'_>, rewrite: Rewrite) -> bool {
         let Some(stop) = self.stop else { return false };
         if !sight.place.stops.has(stop) || self.ip_devices.as_ref() != Some(sight.devices()) {
             return false;
@@ -279,7 +306,7 @@ impl OpenPacket {
             .place
             .table
             .is_none_or(|table| stop.table_rank(table) > stop.table_rank(Table::Nat));
-        if flow_changes && !(stop == Stop::Output && after_nat) {
+        if rewrite != Rewrite::None && !(stop == Stop::Output && after_nat) {
             return false;
         }
         match (self.table, sight.place.table, &**sight.entry.site) {
@@ -314,18 +341,15 @@ impl OpenPacket {
             && agree(self.ingress.macs, sight.entry.header.link.addresses())
     }
 
-    /// A frame for a group is flooded to other ports before the host itself takes it in.
+    /// A frame for a group is flooded to other ports before the host itself takes it in: what the
+    /// copies passed does not count then.
     fn seen_but_floods(&self, stop: Stop) -> StopSet {
-        if !self.ingress.group
-            || !matches!(stop, Stop::BridgeInput | Stop::Prerouting | Stop::Input)
-        {
+        if !self.ingress.group || !is_way_in(stop) {
             return self.seen;
         }
         let mut seen = StopSet::EMPTY;
-        for stop in self.seen.iter() {
-            if !matches!(stop, Stop::BridgeForward | Stop::BridgePostrouting | Stop::BridgeOutput) {
-                seen.insert(stop);
-            }
+        for stop in self.seen.iter().filter(|stop| is_way_in(*stop)) {
+            seen.insert(stop);
         }
         seen
     }
@@ -347,12 +371,23 @@ impl OpenPacket {
                 || agree(last.output, next.output))
     }
 
+    /// The next copy of a flooded frame meets the IP hooks of bridged packets again.
+    fn floods_on(&self, stop: Stop, sight: &Sight<'_>) -> bool {
+        let Some(port) = sight.devices().physout else { return false };
+        self.ingress.group
+            && matches!(stop, Stop::Forward | Stop::Postrouting)
+            && self.seen.has(stop)
+            && !self.egress.ports.contains(&(stop, None, port))
+            && agree(self.ingress.port, sight.devices().physin)
+    }
+
     fn comes_back_by_loopback(&self, stop: Stop, sight: &Sight<'_>) -> bool {
         let loopback = IfName::new(b"lo");
         !self.second_pass
             && matches!(stop, Stop::Prerouting | Stop::Input)
             && matches!(self.stop, Some(Stop::Output | Stop::Postrouting))
-            && self.output() == loopback
+            // OUTPUT prints the route before a redirection; POSTROUTING the real one.
+            && (self.stop == Some(Stop::Output) || self.output() == loopback)
             && sight.devices().input == loopback
     }
 
@@ -379,7 +414,8 @@ impl OpenPacket {
             }
             _ => {
                 let wrong_port = self.ingress.port.is_some() && self.ingress.port != devices.input;
-                if wrong_port || !agree(self.ingress.macs, frame) || self.stop_is_past_ingress() {
+                let past = self.stop_is_past_ingress() && !self.ingress.group;
+                if wrong_port || past || !agree(self.ingress.macs, frame) {
                     return None;
                 }
             }
@@ -515,6 +551,11 @@ impl OpenPacket {
             self.ingress.group = is_group_frame(&header.link);
         }
         self.ingress.port = self.ingress.port.or(header.devices.physin);
+        self.seen_nat |= sight.place.table == Some(Table::Nat)
+            && matches!(fit.stop, Some(Stop::Prerouting | Stop::Output));
+        if let (Some(stop), Some(port)) = (fit.stop, header.devices.physout) {
+            self.egress.ports.push((stop, None, port));
+        }
         self.ip_devices = Some(header.devices);
     }
 
@@ -541,6 +582,18 @@ impl OpenPacket {
             steps,
         }
     }
+}
+
+/// The stops a frame or packet passes before it is decided where it goes, and the way up.
+fn is_way_in(stop: Stop) -> bool {
+    matches!(
+        stop,
+        Stop::BridgeBrouting
+            | Stop::BridgePrerouting
+            | Stop::BridgeInput
+            | Stop::Prerouting
+            | Stop::Input
+    )
 }
 
 impl OpenStep {

@@ -77,14 +77,21 @@ pub(super) struct Side {
     isn: Option<u32>,
     /// The end of what this side has sent, by its own segments or by the peer's acknowledgement.
     end: Option<u32>,
+    /// How far the peer has acknowledged it.
+    acked: Option<u32>,
     fin: bool,
 }
 
 impl Side {
     fn saw_end(&mut self, end: u32) {
-        let later = self.end.is_none_or(|known| end.wrapping_sub(known) < 0x8000_0000);
-        if later {
+        if self.end.is_none_or(|known| is_not_before(end, known)) {
             self.end = Some(end);
+        }
+    }
+
+    fn saw_ack(&mut self, ack: u32) {
+        if self.acked.is_none_or(|known| is_not_before(ack, known)) {
+            self.acked = Some(ack);
         }
     }
 
@@ -145,6 +152,12 @@ impl TcpTrack {
         another && matches!(self.state, TcpState::TimeWait | TcpState::Close | TcpState::None)
     }
 
+    /// Whether the peer has acknowledged a segment that ends at `end`.
+    pub(super) fn has_acknowledged(&self, is_reply: bool, end: u32) -> bool {
+        let side = if is_reply { &self.reply } else { &self.original };
+        side.acked.is_some_and(|acked| is_not_before(acked, end))
+    }
+
     /// Whether both handshakes' directions were seen or implied.
     pub(super) fn was_established(&self) -> bool {
         !matches!(
@@ -186,6 +199,9 @@ fn progress(own: &mut Side, peer: &mut Side, kind: Kind, seq: u32, ack: u32, pay
         }
         Kind::Rst | Kind::None => {}
     }
+    if matches!(kind, Kind::SynAck | Kind::Ack | Kind::Fin) {
+        peer.saw_ack(ack);
+    }
     match kind {
         // A SYN-ACK tells the ISN of a SYN that was not logged.
         Kind::SynAck => {
@@ -197,6 +213,19 @@ fn progress(own: &mut Side, peer: &mut Side, kind: Kind, seq: u32, ack: u32, pay
         Kind::Ack | Kind::Fin => peer.saw_end(ack),
         Kind::Syn | Kind::Rst | Kind::None => {}
     }
+}
+
+/// Comparison of sequence numbers, which run round (RFC 9293, 3.4).
+fn is_not_before(one: u32, other: u32) -> bool {
+    one.wrapping_sub(other) < 0x8000_0000
+}
+
+/// Where a segment ends in sequence space; `None` when it takes up none.
+pub(super) fn segment_end(ip: &Ip, tcp: &Tcp) -> Option<u32> {
+    let (seq, _) = tcp.seq_ack?;
+    let markers = u32::from(tcp.flags.has(TcpFlags::SYN)) + u32::from(tcp.flags.has(TcpFlags::FIN));
+    let length = payload(ip, tcp, true)?.saturating_add(markers);
+    (length > 0 && !tcp.flags.has(TcpFlags::RST)).then(|| seq.wrapping_add(length))
 }
 
 /// The payload of a TCP segment; `None` when the line does not tell the options' length.

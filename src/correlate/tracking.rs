@@ -387,14 +387,20 @@ impl HostMachine {
         after: FlowKey,
         out: &mut Vec<Outcome>,
     ) {
-        let Some(before) = self.packets[packet].inner.replace(after) else { return };
-        if before == after {
+        let before = self.packets[packet].inner.replace(after);
+        if before.is_none() {
+            // Only its frame was known, placed by its addresses at best.
+            self.leave_connection(packet);
+            self.packets[packet].flow = None;
+        }
+        if before == Some(after) {
             return;
         }
         if self.packets[packet].connection.is_none() {
             self.relate_error(packet, sight, after, out);
             self.count_earlier_lines(packet, sight.now_us);
         }
+        let Some(before) = before else { return };
         let Some((connection, direction)) = self.lookup(after).or_else(|| self.lookup(before))
         else {
             return;

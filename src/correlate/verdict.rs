@@ -5,21 +5,31 @@
 //! only where a line must have followed: once a table was seen on this host,
 //! it is registered at all its hooks and prints a line for every traced packet.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use super::packet::{OpenPacket, OpenStep};
 use super::place::{Stop, StopSet};
-use crate::model::{Layer, SiteKind, Table, Verdict, VerdictEvidence, VerdictKind};
+use crate::model::{Layer, Site, SiteKind, Table, Verdict, VerdictEvidence, VerdictKind};
 
-/// Which tables and bridge hooks of a host are known to print lines.
+/// More sites than this are not remembered as letting packets on.
+const SITES: usize = 4_096;
+
+/// What other packets have shown of a host: which tables and bridge hooks print lines, and which
+/// places let packets on. A rule's target does not change from packet to packet.
 #[derive(Debug, Default)]
 pub(super) struct Knowledge {
     ip: u8,
     ip6: u8,
     bridge: StopSet,
+    nat_at_input: bool,
+    letting_on: HashSet<(Layer, Arc<Site>), foldhash::fast::RandomState>,
 }
 
 impl Knowledge {
     /// Notes one line.
     pub(super) fn learn(&mut self, layer: Layer, table: Option<Table>, stop: Option<Stop>) {
+        self.nat_at_input |= table == Some(Table::Nat) && stop == Some(Stop::Input);
         match (layer, table, stop) {
             (Layer::Ip, Some(table), _) => self.ip |= 1 << (table as u8),
             (Layer::Ip6, Some(table), _) => self.ip6 |= 1 << (table as u8),
@@ -28,9 +38,37 @@ impl Knowledge {
         }
     }
 
+    /// Notes a place that ended a table's walk and let the packet on.
+    fn learn_letting_on(&mut self, step: &OpenStep) {
+        if self.letting_on.len() < SITES {
+            self.letting_on.insert((step.layer, Arc::clone(&step.site)));
+        }
+    }
+
+    fn lets_on(&self, step: &OpenStep) -> bool {
+        self.letting_on.contains(&(step.layer, Arc::clone(&step.site)))
+    }
+
     pub(super) fn has(&self, layer: Layer, table: Table) -> bool {
         let tables = if layer == Layer::Ip6 { self.ip6 } else { self.ip };
         tables & (1 << (table as u8)) != 0
+    }
+
+    /// Whether a connection's first packet, let on from here, must come to nat's source side.
+    fn expects_nat(&self, packet: &OpenPacket, stop: Stop) -> bool {
+        packet.was_new_to_nat()
+            && packet.table != Some(Table::Nat)
+            && match stop {
+                Stop::Forward | Stop::Output => true,
+                // nat has no INPUT chain on the oldest kernels.
+                Stop::Input => self.nat_at_input,
+                _ => false,
+            }
+    }
+
+    /// Whether a bridged packet let on from FORWARD must be seen on its way out of the bridge.
+    fn expects_frame(&self, packet: &OpenPacket) -> bool {
+        packet.has_seen(Stop::BridgeForward) && self.bridge.has(Stop::BridgePostrouting)
     }
 
     /// Whether a packet let on from here must have printed another line.
@@ -57,7 +95,7 @@ impl Knowledge {
 /// The verdict on a packet that is being closed. `answered`: its connection's other side has answered since.
 pub(super) fn judge(
     packet: &OpenPacket,
-    knowledge: &Knowledge,
+    knowledge: &mut Knowledge,
     answered: bool,
     at_log_end: bool,
 ) -> Verdict {
@@ -75,7 +113,7 @@ pub(super) fn judge(
 fn judge_traced(
     packet: &OpenPacket,
     last: &OpenStep,
-    knowledge: &Knowledge,
+    knowledge: &mut Knowledge,
     answered: bool,
     at_log_end: bool,
 ) -> Verdict {
@@ -85,8 +123,10 @@ fn judge_traced(
     if went_on_by_bridge(packet) {
         return accepted(packet, last);
     }
-    let must_have_more =
-        knowledge.expects_more(last.layer, stop, packet.table) && !packet.lossy && !at_log_end;
+    let expected = knowledge.expects_more(last.layer, stop, packet.table)
+        || (stop == Stop::Forward && knowledge.expects_frame(packet))
+        || knowledge.expects_nat(packet, stop);
+    let must_have_more = expected && !packet.lossy && !at_log_end;
     if packet.rejected && (stop != Stop::Input || must_have_more) {
         return Verdict {
             kind: VerdictKind::Rejected,
@@ -105,6 +145,9 @@ fn judge_traced(
             site: Some(last.hop()),
         };
     }
+    if answered && !packet.rejected {
+        knowledge.learn_letting_on(last);
+    }
     match stop {
         // A rule of mangle that ends the way out may let on or drop; anything else there lets on.
         Stop::Postrouting
@@ -116,7 +159,10 @@ fn judge_traced(
         Stop::Input if matches!(packet.table, Some(Table::Security | Table::Nat)) => {
             accepted(packet, last)
         }
-        Stop::Input if answered && !packet.rejected => by_reply(packet, last),
+        _ if answered && !packet.rejected => by_reply(packet, last),
+        _ if packet.table == Some(Table::Filter) && !packet.rejected && knowledge.lets_on(last) => {
+            accepted(packet, last)
+        }
         _ => unknown(last),
     }
 }

@@ -78,6 +78,44 @@ pub(super) fn month(text: &[u8]) -> Option<(u32, &[u8])> {
     Some((number, rest))
 }
 
+/// Reads a month's short name and the blank behind it, in English or another language that journalctl and `dmesg -T` speak.
+pub(super) fn month_word(text: &[u8]) -> Option<(u32, &[u8])> {
+    if let Some((number, rest)) = month(text)
+        && let Some(rest) = rest.strip_prefix(b" ")
+    {
+        return Some((number, rest));
+    }
+    let end = text.iter().take(8).position(|byte| *byte == b' ')?;
+    let (word, rest) = text.split_at_checked(end)?;
+    if !matches!(rest.get(1), Some(b' ' | b'0'..=b'9')) {
+        return None;
+    }
+    let mut name = [0; 8];
+    for (slot, byte) in name.iter_mut().zip(word.strip_suffix(b".").unwrap_or(word)) {
+        *slot = byte.to_ascii_lowercase();
+    }
+    let name = name.split(|byte| *byte == 0).next()?;
+    Some((foreign_month(name)?, rest.strip_prefix(b" ")?))
+}
+
+/// German, French, Spanish, Italian, Portuguese and Dutch names that differ from the English ones.
+fn foreign_month(name: &[u8]) -> Option<u32> {
+    Some(match name {
+        b"janv" | b"ene" | b"gen" => 1,
+        b"f\xc3\xa9vr" | b"fev" => 2,
+        b"m\xc3\xa4r" | b"m\xe4r" | b"mrz" | b"mars" | b"mrt" => 3,
+        b"avril" | b"abr" => 4,
+        b"mai" | b"mag" | b"mei" => 5,
+        b"juin" | b"giu" => 6,
+        b"juil" | b"lug" => 7,
+        b"ao\xc3\xbbt" | b"ago" => 8,
+        b"sept" | b"set" => 9,
+        b"okt" | b"ott" | b"out" => 10,
+        b"d\xc3\xa9c" | b"dez" | b"dic" => 12,
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +128,17 @@ mod tests {
             let date = date_of(days * DAY);
             assert_eq!(date.micros(), days * DAY, "{date:?}");
         }
+    }
+
+    #[test]
+    fn months_of_other_languages() {
+        for (text, number) in
+            [("Nov 2", 11), ("Mär 2", 3), ("Dez 2", 12), ("janv. 2", 1), ("août 2", 8)]
+        {
+            assert_eq!(month_word(text.as_bytes()), Some((number, b"2".as_slice())), "{text}");
+        }
+        assert_eq!(month_word(b"kernel: x"), None);
+        assert_eq!(month_word(b"November 2"), None);
     }
 
     #[test]

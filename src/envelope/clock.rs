@@ -9,7 +9,7 @@
 //! Lines of one minute share all but their seconds, so the bytes of the minute are compared
 //! with the last ones before anything is computed.
 
-use super::calendar::{Date, MINUTE, date_of, month};
+use super::calendar::{Date, MINUTE, date_of, month, month_word};
 use super::scan::{fraction, number, skip_blanks, token, two_digits};
 use super::years::Years;
 use super::zone::Timezone;
@@ -70,8 +70,8 @@ impl Clock {
         {
             return Some(with_seconds(self.short.1, seconds, rest));
         }
-        let (month, after) = month(text)?;
-        let (day, after) = day(after.strip_prefix(b" ")?)?;
+        let (month, after) = month_word(text)?;
+        let (day, after) = day(after)?;
         let after = after.strip_prefix(b" ")?;
         let (leading_year, after) = match year(after) {
             Some((year, rest)) => (Some(year), rest.strip_prefix(b" ")?),
@@ -134,8 +134,8 @@ impl Clock {
 
     /// `Sun Nov 22 13:27:05 2026`; the weekday may be in any language.
     pub(super) fn ctime<'a>(&mut self, text: &'a [u8]) -> Option<Stamped<'a>> {
-        let (month, after) = month(after_weekday(text)?)?;
-        let (day, after) = day(after.strip_prefix(b" ")?)?;
+        let (month, after) = month_word(after_weekday(text)?)?;
+        let (day, after) = day(after)?;
         let (hour, minute, seconds, after) = time_of_day(after.strip_prefix(b" ")?)?;
         let (year, rest) = year(after.strip_prefix(b" ")?)?;
         let local = Date { year, month, day }.micros() + i64::from(hour * 60 + minute) * MINUTE;

@@ -40,6 +40,9 @@ pub(super) struct Tag<'a> {
 
 /// Reads the header; `text` starts at the blank behind the stamp.
 pub(super) fn read(text: &[u8]) -> Header<'_> {
+    if let Some(header) = host_and_kernel(text) {
+        return header;
+    }
     let mut header = Header::default();
     let text = header.take_priority(skip_blanks(text));
     if header.take_tag(text) {
@@ -62,6 +65,22 @@ pub(super) fn read(text: &[u8]) -> Header<'_> {
         header.message = text;
     }
     header
+}
+
+/// ` vm kernel: P`, which nearly all lines have, in one pass.
+fn host_and_kernel(text: &[u8]) -> Option<Header<'_>> {
+    let text = text.strip_prefix(b" ")?;
+    let plain = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'-' || **byte == b'_';
+    let length = text.iter().take_while(plain).count();
+    let (host, rest) = text.split_at_checked(length)?;
+    let message = rest.strip_prefix(b" kernel:").filter(|_| length > 0)?;
+    Some(Header {
+        host: Some(host),
+        priority: None,
+        tag: Some(b"kernel"),
+        has_pid: false,
+        message: after_blank(message),
+    })
 }
 
 impl<'a> Header<'a> {
@@ -191,9 +210,13 @@ fn is_bracketed_address(word: &[u8]) -> bool {
     })
 }
 
-/// Whether the words are `host kernel: ` or `host name[pid]: `, which only journalctl puts behind a bracketed stamp.
+/// Whether the words are `host kernel: ` (the host may be left out) or `host name[pid]: `, which
+/// only journalctl puts behind a bracketed stamp.
 pub(super) fn follows_uptime(text: &[u8]) -> Option<Header<'_>> {
     let text = text.strip_prefix(b" ")?;
+    if let Some(message) = text.strip_prefix(b"kernel: ") {
+        return Some(Header { tag: Some(b"kernel"), message, ..Header::default() });
+    }
     let (host, rest) = token(text);
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     if host.is_empty() || !host.iter().all(is_name) {

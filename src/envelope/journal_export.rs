@@ -80,7 +80,8 @@ pub(super) fn starts(line: &[u8]) -> bool {
 /// `KEY=VALUE`.
 fn pair(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let equals = memchr::memchr(b'=', line.get(..line.len().min(65))?)?;
-    let key = line.get(..equals).filter(|key| is_key(key))?;
+    // A bare kernel line may follow a record that was cut.
+    let key = line.get(..equals).filter(|key| is_key(key) && !matches!(*key, b"IN" | b"OUT"))?;
     Some((key, line.get(equals + 1..)?))
 }
 
@@ -137,16 +138,13 @@ impl Export {
     }
 
     fn binary_line(&mut self, mut binary: Binary, raw: &[u8], missing: u64) -> Step {
-        let mut left_out = missing;
-        if left_out > 0 {
-            if binary.length_read < 8 || left_out > binary.left {
+        if missing > 0 {
+            if binary.length_read < 8 || missing > binary.left {
                 return self.broken(raw);
             }
             binary.damaged = true;
-            binary.left -= left_out;
-            left_out = 0;
+            binary.left -= missing;
         }
-        debug_assert!(left_out == 0, "cut bytes are accounted for");
         if binary.length_read == 8 && binary.left == 0 {
             // The cut line was the field's last.
             return match self.end_binary(&binary) {

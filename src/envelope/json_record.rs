@@ -24,10 +24,18 @@ pub(super) struct Members {
     stream: Stream,
     facility: Option<u8>,
     level: Option<u8>,
-    has_log: bool,
-    has_msg: bool,
+    text_of: TextOf,
     has_dmesg_key: bool,
     is_frame: bool,
+}
+
+/// Whose member `text` is.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum TextOf {
+    #[default]
+    Nobody,
+    Container,
+    Dmesg,
 }
 
 /// The kinds of record.
@@ -64,17 +72,17 @@ impl Members {
     pub(super) fn take(&mut self, key: &[u8], value: Value<'_>) {
         match (key, value) {
             (b"log", Value::Text(text)) => {
-                self.has_log = true;
-                self.text = text.to_vec();
+                self.text_of = TextOf::Container;
+                replace(&mut self.text, text);
             }
-            (b"msg", Value::Text(text)) => {
-                self.has_msg = true;
-                self.text = text.to_vec();
+            (b"msg", Value::Text(text)) if self.text_of != TextOf::Container => {
+                self.text_of = TextOf::Dmesg;
+                replace(&mut self.text, text);
             }
             (b"stream", Value::Text(b"stderr")) => self.stream = Stream::Stderr,
             (b"time", Value::Text(text) | Value::Number(text)) => {
                 self.has_dmesg_key = true;
-                self.time = text.to_vec();
+                replace(&mut self.time, text);
             }
             (b"pri", Value::Number(digits)) => {
                 let priority = whole_number(digits).map(Priority::from_number);
@@ -101,16 +109,12 @@ impl Members {
 
     /// What the members make together.
     pub(super) fn kind(&self) -> Kind<'_> {
-        if self.fields.any {
-            Kind::Journal
-        } else if self.has_log {
-            Kind::Container { log: &self.text, stream: self.stream }
-        } else if self.has_msg {
-            Kind::Dmesg { text: &self.text }
-        } else if self.is_frame {
-            Kind::Frame
-        } else {
-            Kind::Unknown
+        match self.text_of {
+            _ if self.fields.any => Kind::Journal,
+            TextOf::Container => Kind::Container { log: &self.text, stream: self.stream },
+            TextOf::Dmesg => Kind::Dmesg { text: &self.text },
+            TextOf::Nobody if self.is_frame => Kind::Frame,
+            TextOf::Nobody => Kind::Unknown,
         }
     }
 
@@ -144,4 +148,9 @@ impl Members {
         let wall = clock.iso(&self.time).or_else(|| clock.ctime(&self.time));
         Stamp { wall: wall.and_then(|stamped| stamped.wall), uptime: None }
     }
+}
+
+fn replace(kept: &mut Vec<u8>, text: &[u8]) {
+    kept.clear();
+    kept.extend_from_slice(text);
 }

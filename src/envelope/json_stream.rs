@@ -64,22 +64,17 @@ impl JsonStream {
         let mut rest = line;
         while let Some((&byte, after)) = rest.split_first() {
             let at = offset.saturating_add((line.len() - rest.len()) as u64);
-            rest = match byte {
-                b'"' => match string_end(after) {
-                    Some(end) => {
-                        self.open_if_cut(at);
-                        let (string, after) = rest.split_at(end + 1);
-                        self.text.extend_from_slice(string);
-                        after
-                    }
-                    None => return Taken::Broken,
-                },
-                _ => {
-                    if !self.byte(byte, at, emit) {
-                        return Taken::Broken;
-                    }
-                    after
+            rest = if byte == b'"' {
+                let Some(end) = string_end(after) else { return Taken::Broken };
+                self.open_if_cut(at);
+                let (string, after) = rest.split_at(end + 1);
+                self.text.extend_from_slice(string);
+                after
+            } else {
+                if !self.byte(byte, at, emit) {
+                    return Taken::Broken;
                 }
+                after
             };
         }
         if self.depth == 0 {
@@ -135,8 +130,8 @@ impl JsonStream {
             None | Some(b'"' | b'}' | b']' | b',' | b':') => true,
             Some(b'{') => self.depth == 0,
             Some(b'[') => text == b"[",
-            Some(b'0'..=b'9' | b'-') => {
-                text.iter().all(|byte| b"0123456789-.,] ".contains(byte)) && self.depth > 0
+            Some(b'0'..=b'9') => {
+                self.depth > 0 && text.iter().all(|byte| b"0123456789.,] ".contains(byte))
             }
             _ => matches!(text.strip_suffix(b",").unwrap_or(text), b"null" | b"true" | b"false"),
         }

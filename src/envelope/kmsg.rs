@@ -39,14 +39,13 @@ pub(super) fn read(line: &[u8]) -> Option<Record<'_>> {
         }
         _ => return None,
     };
-    let (text, escaped) = match memchr::memchr2(b'\\', b'\n', text) {
-        None => (text, false),
+    let (text, escaped) = if memchr::memchr2(b'\\', b'\n', text).is_none() {
+        (text, false)
+    } else {
         // A whole record as read from the device: its dictionary follows.
-        Some(_) => {
-            let end = memchr::memchr(b'\n', text).unwrap_or(text.len());
-            let text = text.get(..end)?;
-            (text, memchr::memchr(b'\\', text).is_some())
-        }
+        let end = memchr::memchr(b'\n', text).unwrap_or(text.len());
+        let text = text.get(..end)?;
+        (text, memchr::memchr(b'\\', text).is_some())
     };
     Some(Record {
         priority: Priority::from_number(priority),

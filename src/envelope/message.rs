@@ -56,7 +56,9 @@ fn payload(text: &[u8], copies: u32) -> Message<'_> {
         Some((priority, rest)) if priority.facility == 0 => (Some(priority.level), rest),
         _ => (None, text),
     };
-    match kernel_stamp(text) {
+    // Some writers set two blanks before the stamp.
+    let stamped = kernel_stamp(text.strip_prefix(b" ").unwrap_or(text));
+    match stamped {
         Some((uptime, rest)) => {
             Message::Payload { payload: after_blank(rest), uptime: Some(uptime), level, copies }
         }

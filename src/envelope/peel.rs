@@ -6,21 +6,21 @@
 use super::clock::Clock;
 use super::container::{self, Stream};
 use super::header::Header;
-use super::journal::{Content, Fields};
-use super::journal_export::{self, Export, Step};
+use super::journal_export::{self, Export};
 use super::journal_verbose::{self, Verbose};
-use super::json::{self, Fault};
-use super::json_record::{Kind, Members};
-use super::json_stream::{self, JsonStream, Taken};
+use super::json_record::Members;
+use super::json_stream::{self, JsonStream};
 use super::line::{Form, Line, Peeled};
 use super::message::{self, Message};
+use super::peel_journal::End;
+use super::place::Place;
 use super::text::{self, Head};
 use super::zone::Timezone;
-use super::{colour, kmsg, split};
+use super::{colour, kmsg, scan, split};
 use crate::model::{Position, SourceId, Stamp, Trust, Uptime, WallTime};
 
 /// What a source's stamps leave out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PeelOptions {
     /// The year of the first stamp that has none.
     pub year: Option<i32>,
@@ -33,44 +33,29 @@ pub struct PeelOptions {
 /// Takes the envelopes off one source's lines.
 #[derive(Debug)]
 pub struct Peeler {
-    source: SourceId,
-    clock: Clock,
-    pending: Pending,
-    export: Export,
-    verbose: Verbose,
-    stream: JsonStream,
-    partials: container::Partials,
+    pub(super) source: SourceId,
+    pub(super) clock: Clock,
+    pub(super) pending: Pending,
+    pub(super) export: Export,
+    pub(super) verbose: Verbose,
+    pub(super) stream: JsonStream,
+    pub(super) partials: container::Partials,
     /// The last line was a kmsg record or of its dictionary.
-    after_kmsg: bool,
-    members: Members,
-    scratch: Vec<u8>,
+    pub(super) after_kmsg: bool,
+    pub(super) members: Members,
+    pub(super) scratch: Vec<u8>,
 }
 
 /// The record that goes on over lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pending {
+pub(super) enum Pending {
     Nothing,
     Export,
     Verbose,
     Json,
 }
 
-/// Where a line stands, and the container's envelope around it.
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    offset: u64,
-    wrapper: Option<Wrapper>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Wrapper {
-    form: Form,
-    wall: Option<WallTime>,
-    /// How many envelopes of this kind may still stand inside.
-    depth: u32,
-}
-
-type Sink<'s> = &'s mut dyn FnMut(Peeled<'_>);
+pub(super) type Sink<'s> = &'s mut dyn FnMut(Peeled<'_>);
 
 impl Peeler {
     /// A peeler for one source.
@@ -96,7 +81,7 @@ impl Peeler {
         }
         let line = without_returns(raw);
         let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
-        self.pieces(line, Place { offset, wrapper: None }, sink);
+        self.pieces(line, Place::at(self.source, offset), sink);
     }
 
     /// Ends the source: gives out what waits for more.
@@ -118,10 +103,10 @@ impl Peeler {
     }
 
     /// Cuts at zero bytes and at glued records; nearly every line is one piece.
-    fn pieces(&mut self, line: &[u8], place: Place, sink: Sink<'_>) {
+    pub(super) fn pieces(&mut self, line: &[u8], place: Place, sink: Sink<'_>) {
         let Some(first) = line.first() else {
             self.after_kmsg = false;
-            return sink(Peeled::Noise { position: self.position(place) });
+            return sink(Peeled::Noise { position: place.position() });
         };
         let from = usize::from(*first == b'<');
         match memchr::memchr2(0, b'<', line.get(from..).unwrap_or_default()) {
@@ -142,7 +127,7 @@ impl Peeler {
             let here = place.advanced(line.len() - rest.len());
             let zeros = rest.iter().take_while(|byte| **byte == 0).count();
             if zeros > 0 {
-                sink(Peeled::NulRun { position: self.position(here), bytes: zeros as u64 });
+                sink(Peeled::NulRun { position: here.position(), bytes: zeros as u64 });
                 rest = rest.get(zeros..).unwrap_or_default();
                 continue;
             }
@@ -156,9 +141,13 @@ impl Peeler {
     fn glued(&mut self, line: &[u8], place: Place, sink: Sink<'_>) {
         let mut rest = line;
         let mut here = place;
-        while let Some(cut) = split::next_record(rest) {
+        loop {
+            let counted = split::counted_record(rest).filter(|length| {
+                rest.get(*length..).is_some_and(|next| split::counted_record(next).is_some())
+            });
+            let Some(cut) = counted.or_else(|| split::next_record(rest)) else { break };
             let (piece, after) = rest.split_at(cut);
-            if !self.ends_before_glued(piece) {
+            if counted.is_none() && !self.ends_before_glued(piece) {
                 break;
             }
             self.record(piece, here, sink);
@@ -175,8 +164,10 @@ impl Peeler {
             return false;
         }
         let head = text::read(&mut self.clock, piece);
-        let carries =
-            !head.header.message.trim_ascii().is_empty() && container::cri(&head).is_none();
+        let message = head.header.message.trim_ascii();
+        let carries = scan::whole_number(message).is_none()
+            && !message.is_empty()
+            && container::cri(&head).is_none();
         carries && (piece.starts_with(b"<") || head.trust() != Trust::Suspect)
     }
 
@@ -191,8 +182,10 @@ impl Peeler {
             }
             Some(b' ') if after_kmsg && kmsg::is_dictionary(line) => {
                 self.after_kmsg = true;
-                return sink(Peeled::Noise { position: self.position(place) });
+                return sink(Peeled::Noise { position: place.position() });
             }
+            // Mostly a stamp.
+            Some(b'[') if !json_stream::is_brackets(line) => {}
             Some(0x1b) if colour::begins(line) => return self.coloured(line, place, sink),
             Some(b'{' | b'}' | b'[' | b']' | b' ' | b'\t' | 0x1e | b'd' | b'-' | b'_' | b'S')
                 if self.structured(line, place, sink) =>
@@ -217,7 +210,7 @@ impl Peeler {
             || is_separator(line)
             || (json_stream::is_brackets(line) && !json_stream::starts(line));
         if noise {
-            sink(Peeled::Noise { position: self.position(place) });
+            sink(Peeled::Noise { position: place.position() });
             return true;
         }
         if place.wrapper.is_some() {
@@ -249,7 +242,7 @@ impl Peeler {
         let facility = record.priority.facility;
         sink(Peeled::Line(Line {
             payload,
-            position: Position { seq: Some(record.seq), ..self.position(place) },
+            position: Position { seq: Some(record.seq), ..place.position() },
             stamp: place.completed(Stamp { wall: None, uptime: Some(Uptime(record.uptime)) }),
             host: None,
             tag: None,
@@ -273,7 +266,7 @@ impl Peeler {
     }
 
     /// A line with a header and a message, or a bare payload.
-    fn text(&mut self, line: &[u8], place: Place, sink: Sink<'_>) {
+    pub(super) fn text(&mut self, line: &[u8], place: Place, sink: Sink<'_>) {
         let mut head = text::read(&mut self.clock, line);
         if let Some(cri) = container::cri(&head) {
             let wall = head.stamp.wall;
@@ -292,363 +285,50 @@ impl Peeler {
             }
             head.header.message = colour::inside(head.header.message);
         }
-        self.deliver(&head, place, sink);
-    }
-
-    fn deliver(&self, head: &Head<'_>, place: Place, sink: Sink<'_>) {
-        let Header { host, priority, tag, message, .. } = head.header;
-        let position = self.position(place);
-        let stamp = place.completed(head.stamp);
-        let trust = head.trust();
-        let mut line = Line {
-            payload: message,
-            position,
-            stamp,
-            host,
-            tag,
-            boot_id: None,
-            facility: priority.map(|priority| priority.facility),
-            level: priority.map(|priority| priority.level),
-            continuation: false,
-            trust,
-            copies: 1,
-            form: place.form(head.form),
-        };
-        match message::read(message) {
-            Message::RepeatPrevious { times } if trust != Trust::Suspect => {
-                return sink(Peeled::RepeatPrevious { position, host, stamp, times });
-            }
-            Message::Blob { bytes } if trust != Trust::Suspect && tag.is_some() => {
-                return sink(Peeled::Blob { position, host, stamp, bytes });
-            }
-            Message::RepeatPrevious { .. } | Message::Blob { .. } => {}
-            Message::Payload { payload, uptime, level, copies } => {
-                line.payload = payload;
-                line.stamp.uptime = uptime.or(stamp.uptime);
-                line.facility = line.facility.or(level.map(|_| 0));
-                line.level = line.level.or(level);
-                line.copies = copies;
-            }
-        }
-        sink(Peeled::Line(line));
-    }
-
-    fn cri(
-        &mut self,
-        cri: container::Cri<'_>,
-        wall: Option<WallTime>,
-        line: &[u8],
-        place: Place,
-        sink: Sink<'_>,
-    ) {
-        let Some(inside) = place.inside(Form::Cri, wall) else {
-            return self.deliver(&bare(line), place, sink);
-        };
-        if cri.partial || self.partials.pending(cri.stream) {
-            self.partials.add(cri.stream, Form::Cri, place.offset, wall, cri.text);
-            if !cri.partial {
-                self.end_partial(cri.stream, sink);
-            }
-            return;
-        }
-        self.pieces(without_returns(cri.text), inside, sink);
-    }
-
-    fn end_partial(&mut self, stream: Stream, sink: Sink<'_>) {
-        let Some(partial) = self.partials.take(stream) else { return };
-        let place = Place { offset: partial.offset, wrapper: None };
-        if partial.too_long {
-            return sink(Peeled::Broken {
-                position: self.position(place),
-                text: excerpt(&partial.bytes),
-            });
-        }
-        if let Some(inside) = place.inside(partial.form, partial.wall) {
-            self.pieces(without_returns(&partial.bytes), inside, sink);
-        }
-    }
-
-    /// A line that begins with an object; false when it is no JSON after all.
-    fn json_line(&mut self, line: &[u8], place: Place, sink: Sink<'_>) -> bool {
-        let (result, members) = self.read_object(line);
-        let whole = matches!(result, Ok(used) if line.get(used..).is_some_and(|rest| rest.trim_ascii().is_empty()));
-        let taken = if whole && members.kind() != Kind::Frame {
-            self.object(&members, line, place, sink)
-        } else if place.wrapper.is_none() && !matches!(result, Err(Fault::Malformed)) {
-            self.stream.clear();
-            self.feed_json(line, place.offset, sink);
-            true
-        } else if members.known() {
-            sink(Peeled::Broken { position: self.position(place), text: excerpt(line) });
-            true
-        } else {
-            false
-        };
-        self.members = members;
-        taken
-    }
-
-    fn read_object(&mut self, text: &[u8]) -> (Result<usize, Fault>, Members) {
-        let mut members = std::mem::take(&mut self.members);
-        members.clear();
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let result = json::object(text, &mut scratch, &mut |key, value| members.take(key, value));
-        self.scratch = scratch;
-        (result, members)
-    }
-
-    /// Gives out one object; false when its kind is not known.
-    fn object(&mut self, members: &Members, text: &[u8], place: Place, sink: Sink<'_>) -> bool {
-        match members.kind() {
-            Kind::Journal => self.journal(&members.fields, Form::JournalJson, place, sink),
-            Kind::Container { log, stream } => {
-                let wall = members.container_time(&mut self.clock);
-                self.docker(log, stream, wall, text, place, sink);
-            }
-            Kind::Dmesg { text } => self.dmesg_object(members, text, place, sink),
-            Kind::Frame | Kind::Unknown => return false,
-        }
-        true
-    }
-
-    fn dmesg_object(&mut self, members: &Members, text: &[u8], place: Place, sink: Sink<'_>) {
-        let (facility, level) = members.priority();
-        let foreign = facility.is_some_and(|facility| facility != 0);
-        sink(Peeled::Line(Line {
-            payload: text,
-            position: self.position(place),
-            stamp: place.completed(members.dmesg_time(&mut self.clock)),
-            host: None,
-            tag: None,
-            boot_id: None,
-            facility,
-            level,
-            continuation: false,
-            trust: if foreign { Trust::Suspect } else { Trust::Text },
-            copies: 1,
-            form: place.form(Form::DmesgJson),
-        }));
-    }
-
-    fn docker(
-        &mut self,
-        log: &[u8],
-        stream: Stream,
-        wall: Option<WallTime>,
-        text: &[u8],
-        place: Place,
-        sink: Sink<'_>,
-    ) {
-        let Some(inside) = place.inside(Form::DockerJson, wall) else {
-            return self.deliver(&bare(text), place, sink);
-        };
-        // Some shippers drop the newline of whole lines: a new envelope is never a further part.
-        if self.partials.pending(stream) && self.opens_envelope(log) {
-            self.end_partial(stream, sink);
-        }
-        let Some(whole) = log.strip_suffix(b"\n") else {
-            return self.partials.add(stream, Form::DockerJson, place.offset, wall, log);
-        };
-        if self.partials.pending(stream) {
-            self.partials.add(stream, Form::DockerJson, place.offset, wall, whole);
-            return self.end_partial(stream, sink);
-        }
-        for line in whole.split(|byte| *byte == b'\n') {
-            self.pieces(without_returns(line), inside, sink);
-        }
-    }
-
-    fn opens_envelope(&mut self, text: &[u8]) -> bool {
-        kmsg::read(text).is_some()
-            || (matches!(text.first(), Some(b'[' | b'<' | b'0'..=b'9' | b'A'..=b'Z'))
-                && text::read(&mut self.clock, text).form != Form::Bare)
-    }
-
-    fn journal(&self, fields: &Fields, form: Form, place: Place, sink: Sink<'_>) {
-        let position = self.position(place);
-        let (stamp, host, trust) =
-            (place.completed(fields.stamp()), fields.host(), place.lowered(fields.trust()));
-        if fields.too_long() {
-            return sink(Peeled::Broken { position, text: b"MESSAGE" });
-        }
-        let payload = match fields.content() {
-            Content::Missing => return sink(Peeled::Noise { position }),
-            Content::Withheld(bytes) if trust != Trust::Suspect => {
-                return sink(Peeled::Blob { position, host, stamp, bytes });
-            }
-            Content::Withheld(_) => b"",
-            Content::Text(text) => text,
-        };
-        sink(Peeled::Line(Line {
-            payload,
-            position,
-            stamp,
-            host,
-            tag: fields.tag(),
-            boot_id: fields.boot_id,
-            facility: fields.facility,
-            level: fields.level,
-            continuation: false,
-            trust,
-            copies: 1,
-            form: place.form(form),
-        }));
+        deliver(&head, place, sink);
     }
 }
 
-/// How a record came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// By its own mark.
-    Closed,
-    /// By the end of the source.
-    Cut,
+/// Gives out a line whose header is read.
+pub(super) fn deliver(head: &Head<'_>, place: Place, sink: Sink<'_>) {
+    let Header { host, priority, tag, message, .. } = head.header;
+    let position = place.position();
+    let stamp = place.completed(head.stamp);
+    let trust = head.trust();
+    let mut line = Line {
+        payload: message,
+        position,
+        stamp,
+        host,
+        tag,
+        boot_id: None,
+        facility: priority.map(|priority| priority.facility),
+        level: priority.map(|priority| priority.level),
+        continuation: false,
+        trust,
+        copies: 1,
+        form: place.form(head.form),
+    };
+    match message::read(message) {
+        Message::RepeatPrevious { times } if trust != Trust::Suspect => {
+            return sink(Peeled::RepeatPrevious { position, host, stamp, times });
+        }
+        Message::Blob { bytes } if trust != Trust::Suspect && tag.is_some() => {
+            return sink(Peeled::Blob { position, host, stamp, bytes });
+        }
+        Message::RepeatPrevious { .. } | Message::Blob { .. } => {}
+        Message::Payload { payload, uptime, level, copies } => {
+            line.payload = payload;
+            line.stamp.uptime = uptime.or(stamp.uptime);
+            line.facility = line.facility.or(level.map(|_| 0));
+            line.level = line.level.or(level);
+            line.copies = copies;
+        }
+    }
+    sink(Peeled::Line(line));
 }
 
-/// Records that span lines.
-impl Peeler {
-    /// Hands a line to the record that is open; false when it is not part of it.
-    fn resume(&mut self, raw: &[u8], offset: u64, sink: Sink<'_>) -> bool {
-        match std::mem::replace(&mut self.pending, Pending::Nothing) {
-            Pending::Nothing => false,
-            Pending::Export => self.resume_export(raw, offset, sink),
-            Pending::Verbose => {
-                if self.verbose.feed(without_returns(raw)) {
-                    self.pending = Pending::Verbose;
-                    return true;
-                }
-                self.end_verbose(End::Closed, sink);
-                false
-            }
-            Pending::Json => self.feed_json(without_returns(raw), offset, sink),
-        }
-    }
-
-    fn resume_export(&mut self, raw: &[u8], offset: u64, sink: Sink<'_>) -> bool {
-        let step = self.export.feed(raw, offset);
-        let place = Place { offset: self.export.offset, wrapper: None };
-        match step {
-            Step::More => self.pending = Pending::Export,
-            Step::Done | Step::Refused => {
-                self.journal(&self.export.fields, Form::JournalExport, place, sink);
-            }
-            Step::Broken => {
-                sink(Peeled::Broken {
-                    position: self.position(place),
-                    text: self.export.culprit(),
-                });
-            }
-        }
-        step != Step::Refused
-    }
-
-    fn end_export_early(&mut self, sink: Sink<'_>) {
-        let place = Place { offset: self.export.offset, wrapper: None };
-        if self.export.fields.is_complete() && !self.export.in_binary() {
-            return self.journal(&self.export.fields, Form::JournalExport, place, sink);
-        }
-        sink(Peeled::Broken { position: self.position(place), text: self.export.culprit() });
-    }
-
-    fn end_verbose(&mut self, end: End, sink: Sink<'_>) {
-        let place = Place { offset: self.verbose.offset, wrapper: None };
-        if end == End::Cut && !self.verbose.fields.is_complete() {
-            return sink(Peeled::Broken { position: self.position(place), text: b"" });
-        }
-        self.journal(&self.verbose.fields, Form::JournalVerbose, place, sink);
-    }
-
-    fn feed_json(&mut self, line: &[u8], offset: u64, sink: Sink<'_>) -> bool {
-        let mut stream = std::mem::take(&mut self.stream);
-        let taken = stream.feed(line, offset, &mut |text, at| self.whole_object(text, at, sink));
-        self.stream = stream;
-        match taken {
-            Taken::More => self.pending = Pending::Json,
-            Taken::Done => {}
-            Taken::Refused => self.end_json(sink),
-            Taken::Broken => self.broken_json(line, offset, sink),
-        }
-        taken != Taken::Refused
-    }
-
-    /// A line that JSON cannot have. Alone and without a known name it was never meant as JSON.
-    fn broken_json(&mut self, line: &[u8], offset: u64, sink: Sink<'_>) {
-        let place = Place { offset: self.stream.unfinished().1.min(offset), wrapper: None };
-        let alone = place.offset == offset || self.stream.unfinished().0.is_empty();
-        self.stream.clear();
-        if alone && !json_stream::names_a_record(line) {
-            return self.text(line, Place { offset, wrapper: None }, sink);
-        }
-        sink(Peeled::Broken { position: self.position(place), text: excerpt(line) });
-    }
-
-    fn whole_object(&mut self, text: &[u8], offset: u64, sink: Sink<'_>) {
-        let place = Place { offset, wrapper: None };
-        let (result, members) = self.read_object(text);
-        if result.is_err() && members.known() {
-            sink(Peeled::Broken { position: self.position(place), text: excerpt(text) });
-        } else if result.is_err() || !self.object(&members, text, place, sink) {
-            self.deliver(&bare(text), place, sink);
-        }
-        self.members = members;
-    }
-
-    /// An object that does not go on: dmesg's may have all it needs, others cannot be judged.
-    fn end_json(&mut self, sink: Sink<'_>) {
-        let stream = std::mem::take(&mut self.stream);
-        let (text, offset) = stream.unfinished();
-        let place = Place { offset, wrapper: None };
-        let inside = text.trim_ascii();
-        if !inside.is_empty() && inside != b"{" {
-            let (_, members) = self.read_object(text);
-            if members.is_dmesg() {
-                self.object(&members, text, place, sink);
-            } else {
-                sink(Peeled::Broken { position: self.position(place), text: excerpt(text) });
-            }
-            self.members = members;
-        } else if !inside.is_empty() {
-            sink(Peeled::Noise { position: self.position(place) });
-        }
-        self.stream = stream;
-        self.stream.clear();
-    }
-
-    fn position(&self, place: Place) -> Position {
-        Position { source: self.source, offset: place.offset, seq: None, copy: 0 }
-    }
-}
-
-impl Place {
-    fn advanced(self, bytes: usize) -> Self {
-        Self { offset: self.offset.saturating_add(bytes as u64), ..self }
-    }
-
-    /// The place of what a container's envelope holds; `None` when they stand too deep in each other.
-    fn inside(self, form: Form, wall: Option<WallTime>) -> Option<Self> {
-        let depth = self.wrapper.map_or(3, |wrapper| wrapper.depth).checked_sub(1)?;
-        let form = self.form(form);
-        Some(Self { wrapper: Some(Wrapper { form, wall, depth }), ..self })
-    }
-
-    /// The outermost form.
-    fn form(self, form: Form) -> Form {
-        self.wrapper.map_or(form, |wrapper| wrapper.form)
-    }
-
-    /// The stamp, with the container's time where the line has none.
-    fn completed(self, stamp: Stamp) -> Stamp {
-        let wall = stamp.wall.or(self.wrapper.and_then(|wrapper| wrapper.wall));
-        Stamp { wall, ..stamp }
-    }
-
-    /// What a container printed proves nothing, whatever it looks like.
-    fn lowered(self, trust: Trust) -> Trust {
-        if self.wrapper.is_some() { trust.max(Trust::Text) } else { trust }
-    }
-}
-
-fn bare(text: &[u8]) -> Head<'_> {
+pub(super) fn bare(text: &[u8]) -> Head<'_> {
     Head {
         form: Form::Bare,
         stamp: Stamp::default(),
@@ -656,7 +336,7 @@ fn bare(text: &[u8]) -> Head<'_> {
     }
 }
 
-fn without_returns(line: &[u8]) -> &[u8] {
+pub(super) fn without_returns(line: &[u8]) -> &[u8] {
     let mut line = line;
     while let Some(rest) = line.strip_suffix(b"\r") {
         line = rest;
@@ -665,7 +345,7 @@ fn without_returns(line: &[u8]) -> &[u8] {
 }
 
 /// The first bytes of something unreadable.
-fn excerpt(text: &[u8]) -> &[u8] {
+pub(super) fn excerpt(text: &[u8]) -> &[u8] {
     text.get(..text.len().min(4096)).unwrap_or_default()
 }
 

@@ -22,12 +22,11 @@ pub(super) fn read<'a>(
 ) -> Option<(Option<WallTime>, Header<'a>)> {
     let (version, rest) = number(text)?;
     let rest = rest.strip_prefix(b" ").filter(|_| (1..100).contains(&version))?;
-    let (wall, rest) = match rest.strip_prefix(b"- ") {
-        Some(rest) => (None, rest),
-        None => {
-            let stamped = clock.iso(rest)?;
-            (stamped.wall, stamped.rest.strip_prefix(b" ")?)
-        }
+    let (wall, rest) = if let Some(rest) = rest.strip_prefix(b"- ") {
+        (None, rest)
+    } else {
+        let stamped = clock.iso(rest)?;
+        (stamped.wall, stamped.rest.strip_prefix(b" ")?)
     };
     let (host, rest) = field(rest)?;
     let (application, rest) = field(rest)?;

@@ -5,10 +5,11 @@
 //! ```
 //!
 //! rsyslog's forwarding templates end without a newline, so a file made with one is a single line.
+//! Syslog over TCP writes the length of each record before it: `127 <4>1 2026-…`.
 
 use super::calendar::month;
 use super::facility::bracketed;
-use super::scan::two_digits;
+use super::scan::{number, two_digits};
 
 /// Where the next glued record starts, if one does.
 pub(super) fn next_record(line: &[u8]) -> Option<usize> {
@@ -16,6 +17,13 @@ pub(super) fn next_record(line: &[u8]) -> Option<usize> {
     memchr::memchr_iter(b'<', after_first)
         .map(|at| at + 1)
         .find(|&at| line.get(at..).is_some_and(starts_record))
+}
+
+/// The length of a record that says its length, the number and its blank included.
+pub(super) fn counted_record(line: &[u8]) -> Option<usize> {
+    let (count, rest) = number(line)?;
+    let record = rest.strip_prefix(b" ").filter(|record| starts_record(record))?;
+    usize::try_from(count).ok()?.checked_add(line.len() - record.len())
 }
 
 /// `<pri>` and a date.
@@ -57,5 +65,11 @@ mod tests {
         assert_eq!(next_record(b"x<4>1 2026-11-22T13:34:44.702366+00:00 vm"), Some(1));
         assert_eq!(next_record(b"<6>Nov 22 13:34:42 vm kernel: a < b <4>IN="), None);
         assert_eq!(next_record(b""), None);
+    }
+
+    #[test]
+    fn counted_records_tell_their_end() {
+        assert_eq!(counted_record(b"35 <4>1 2026-11-22T13:34:42Z vm k - - - a40 <4>1"), Some(38));
+        assert_eq!(counted_record(b"35 <4>IN=eth0"), None);
     }
 }

@@ -33,9 +33,14 @@ const DEPTH: u32 = 3;
 
 /// Reads a line; what no envelope explains is a bare payload.
 pub(super) fn read<'a>(clock: &mut Clock, line: &'a [u8]) -> Head<'a> {
+    // The commonest bare payload, which no envelope begins like.
+    if line.starts_with(b"TRACE: ") {
+        return plain(Form::Bare, Stamp::default(), line);
+    }
     envelope(clock, line, DEPTH)
         .or_else(|| indented(clock, line))
         .or_else(|| behind_file_name(clock, line))
+        .or_else(|| behind_service_name(clock, line))
         .or_else(|| unknown_header(line))
         .unwrap_or_else(|| plain(Form::Bare, Stamp::default(), line))
 }
@@ -118,10 +123,10 @@ fn with_digit<'a>(clock: &mut Clock, line: &'a [u8], depth: u32) -> Option<Head<
         let stamp = Stamp { wall: Some(wall), uptime: None };
         return header.tag.map(|_| Head { form: Form::JournalText, stamp, header });
     }
-    let (value, rest) = number(line)?;
+    let (_, rest) = number(line)?;
     let after = rest.strip_prefix(b" ")?;
     // The octet count of syslog over TCP.
-    if after.first() == Some(&b'<') && value >= after.len() as u64 {
+    if bracketed(after).is_some() {
         return with_priority(clock, after, depth);
     }
     if let Some((wall, header)) = rfc5424::read(clock, line) {
@@ -273,19 +278,27 @@ fn behind_file_name<'a>(clock: &mut Clock, line: &'a [u8]) -> Option<Head<'a>> {
     None
 }
 
-/// A header that is not known but ends in `kernel: `, without another program's tag before it.
+/// `router-1  | [ 1501.098037] P`: what docker compose puts before the lines of a service.
+fn behind_service_name<'a>(clock: &mut Clock, line: &'a [u8]) -> Option<Head<'a>> {
+    let (name, rest) = token(line.get(..line.len().min(128))?);
+    let gap = rest.iter().take_while(|byte| **byte == b' ').count();
+    let text = line.get(name.len() + gap..)?.strip_prefix(b"| ")?;
+    envelope(clock, text, DEPTH)
+}
+
+/// A header that is not known but ends in `kernel: `, the first colon before a blank.
 fn unknown_header(line: &[u8]) -> Option<Head<'_>> {
     let near = line.get(..line.len().min(128))?;
-    let at = memchr::memmem::find(near, b" kernel: ")?;
-    let before = line.get(..at)?;
-    if before.contains(&b'=') || memchr::memmem::find(before, b": ").is_some() {
+    let colon =
+        memchr::memchr_iter(b':', near).find(|&colon| near.get(colon + 1) == Some(&b' '))?;
+    let before = near.get(..colon)?.strip_suffix(b" kernel")?;
+    if before.contains(&b'=') {
         return None;
     }
     let host = before.rsplit(|byte| *byte == b' ').next();
     let host =
         host.filter(|word| !word.is_empty() && !word.iter().any(|byte| b":/[]<>()".contains(byte)));
-    let message = line.get(at + b" kernel:".len()..)?;
-    let header =
-        Header { host, tag: Some(b"kernel"), message: after_blank(message), ..Header::default() };
+    let message = after_blank(line.get(colon + 1..)?);
+    let header = Header { host, tag: Some(b"kernel"), message, ..Header::default() };
     Some(Head { form: Form::OtherHeader, stamp: Stamp::default(), header })
 }

@@ -47,12 +47,11 @@ impl Years {
     /// The year of a stamp that has none. `within_day` is its time of day.
     pub(super) fn year_of(&mut self, month: u32, day: u32, within_day: i64) -> Option<i32> {
         let at = |year| Date { year, month, day }.micros().saturating_add(within_day);
-        let mut current = match self.current {
-            Some(current) => self.next(current, month, at),
-            None => {
-                let year = self.first(month, day, at)?;
-                Current { year, last: 0, last_month: month, before_roll: None }
-            }
+        let mut current = if let Some(current) = self.current {
+            self.next(current, month, at)
+        } else {
+            let year = self.first(month, day, at)?;
+            Current { year, last: 0, last_month: month, before_roll: None }
         };
         current.last = at(current.year);
         current.last_month = month;

@@ -5,9 +5,10 @@ use chrono::{DateTime, MappedLocalTime, NaiveDateTime, Offset, TimeZone};
 use super::calendar::MINUTE;
 
 /// The zone of stamps that have none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Timezone {
     /// Coordinated universal time.
+    #[default]
     Utc,
     /// A fixed distance, in seconds east of UTC.
     Fixed(i32),

@@ -1,18 +1,20 @@
-//! Finds where the prefix ends and the fields begin, and where a second line begins in one.
+//! Finds where the prefix ends and the fields begin.
 //!
 //! ```text
 //! with "quotes" IN=x OUT=y IN=eth0 OUT= MAC=…     the last `IN=… OUT=…` begins the fields
-//! … URGP=0 TRACE: raw:PREROUTING:policy:2 IN=…    unless fields stand before it: two lines in one
 //! DROP: OUT=vmbr0 SRC=10.0.0.1 DST=10.0.0.2 …     other producers leave empty devices out
 //! ```
 
 use memchr::memmem;
 
 use crate::parse::cursor::Cursor;
-use crate::parse::{ebt, ordered, tolerant};
+use crate::parse::tolerant;
 
 /// No device name is longer, by far; bounds the search in hostile lines.
 const LONGEST_NAME: usize = 64;
+
+/// No two addresses are longer; bounds the search as well.
+const LONGEST_ADDRESSES: usize = 128;
 
 /// How far before `SRC=` the devices of a line may stand.
 const LONGEST_LINK: usize = 512;
@@ -79,8 +81,9 @@ pub(super) fn loose_fields(payload: &[u8]) -> Option<usize> {
 /// Whether `SRC=` is followed by an address and `DST=` with another.
 fn has_addresses(payload: &[u8], at: usize) -> bool {
     let quoted = at.checked_sub(1).and_then(|before| payload.get(before)) == Some(&b'[');
-    let Some(text) = payload.get(at..) else { return false };
-    !quoted && tolerant::begins_with_addresses(text)
+    let text = payload.get(at..).unwrap_or_default();
+    let window = text.get(..LONGEST_ADDRESSES).unwrap_or(text);
+    !quoted && tolerant::begins_with_addresses(window)
 }
 
 /// The last place where `key` begins a word.
@@ -96,81 +99,12 @@ fn begins_word(text: &[u8], at: usize) -> bool {
 /// Whether a line has the words of a netfilter line at all.
 pub(super) fn looks_like_netfilter(payload: &[u8]) -> bool {
     let has = |key: &[u8]| memmem::find_iter(payload, key).any(|at| begins_word(payload, at));
-    has(b"IN=") && has(b"OUT=") || has(b"MAC source =")
+    has(b"IN=") && has(b"OUT=") || has(b"MAC source =") || is_middle(payload)
 }
 
-/// A place where one line ends and another one begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Split {
-    /// Where the first line ends.
-    pub(super) end: usize,
-    /// Where the second one's prefix begins; an envelope between them belongs to neither.
-    pub(super) start: usize,
-}
-
-/// Where a second line begins, if one stands in `payload`.
-pub(super) fn split(payload: &[u8]) -> Option<Split> {
-    let mut all = devices(payload);
-    let mut first = all.next()?;
-    if let Some(split) = at_envelope(payload, first.end) {
-        return Some(split);
-    }
-    for second in all {
-        if second.start >= first.end && has_fields(payload.get(first.end..second.start)?) {
-            let end = end_of_first(payload, first, second);
-            return Some(Split { end, start: end });
-        }
-        first = second;
-    }
-    None
-}
-
-/// `… URGP=0 Nov 22 13:27:05 host kernel: [ 1501.098037] …`
-fn at_envelope(payload: &[u8], from: usize) -> Option<Split> {
-    let kernel = from + memmem::find(payload.get(from..)?, b"kernel: ")?;
-    let mut start = kernel + b"kernel: ".len();
-    let rest = payload.get(start..)?;
-    if rest.starts_with(b"[")
-        && let Some(close) = memmem::find(rest.get(..32).unwrap_or(rest), b"] ")
-    {
-        start += close + 2;
-    }
-    Some(Split { end: envelope_start(payload, kernel), start })
-}
-
-/// Walks back over `Mmm dd hh:mm:ss host ` before `kernel:`.
-fn envelope_start(payload: &[u8], kernel: usize) -> usize {
-    let from = kernel.saturating_sub(128);
-    let before = payload.get(from..kernel).unwrap_or_default();
-    const MONTHS: [&[u8]; 12] = [
-        b"Jan ", b"Feb ", b"Mar ", b"Apr ", b"May ", b"Jun ", b"Jul ", b"Aug ", b"Sep ", b"Oct ",
-        b"Nov ", b"Dec ",
-    ];
-    let month = MONTHS.iter().filter_map(|month| memmem::rfind(before, month)).max();
-    month.map_or(kernel, |at| from + at)
-}
-
-fn has_fields(between: &[u8]) -> bool {
-    const SIGNS: [&[u8]; 5] = [b"SRC=", b"MAC=", b"MAC source =", b"ARP HTYPE=", b"PHYSIN="];
-    SIGNS.iter().any(|sign| memmem::find(between, sign).is_some())
-}
-
-/// Where the first of two glued lines ends: before `TRACE:`, or where its grammar does.
-fn end_of_first(payload: &[u8], first: Devices, second: Devices) -> usize {
-    let between = payload.get(first.end..second.start).unwrap_or_default();
-    if let Some(at) = memmem::rfind(between, b"TRACE: ") {
-        return first.end + at;
-    }
-    let tail = payload.get(first.start..).unwrap_or_default();
-    let grammar = match (ebt::line(tail), ordered::header(tail)) {
-        (Some(line), _) => Some(payload.len() - line.rest.len()),
-        (None, Some((_, rest))) => Some(payload.len() - rest.len()),
-        (None, None) => payload
-            .get(first.start..second.start)
-            .and_then(tolerant::first_foreign_word)
-            .map(|at| first.start + at),
-    };
-    grammar.filter(|&end| end <= second.start).unwrap_or(second.start)
+/// A piece out of the middle of a line, as kernels that print each field by itself leave them.
+fn is_middle(payload: &[u8]) -> bool {
+    [b"TOS=0x".as_slice(), b"PREC=0x", b"TTL="].iter().all(|key| last_key(payload, key).is_some())
 }
 
 /// `PACKET: 2 2d66b5b7 …` of `xtables-monitor`: netlink's text, not the log's.

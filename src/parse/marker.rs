@@ -10,7 +10,9 @@
 //! They come from userland as well as from the kernel, so neither tag nor
 //! trust decides, only the words.
 
-use memchr::memmem;
+use std::sync::LazyLock;
+
+use memchr::memmem::{self, Finder};
 
 use crate::model::GapReason;
 
@@ -28,7 +30,6 @@ const COUNTED: &[(&[u8], GapReason)] = &[
     (b" callbacks suppressed", GapReason::PrintkRatelimit),
     (b" messages suppressed", GapReason::PrintkRatelimit),
     (b" output lines suppressed due to ratelimiting", GapReason::DevkmsgRatelimit),
-    (b" printk messages dropped **", GapReason::ConsoleDropped),
     (b" messages lost due to rate-limiting", GapReason::RsyslogRatelimit),
 ];
 
@@ -43,22 +44,36 @@ const UNCOUNTED: &[(&[u8], GapReason)] = &[
 /// Longer lines are never markers.
 const LONGEST: usize = 512;
 
+/// One of these stands in every marker; most lines have none of them.
+static SIGNS: LazyLock<[Finder<'static>; 5]> = LazyLock::new(|| {
+    ["suppressed", "lost", "Missed ", " drop", "increase S_SIZE"].map(Finder::new)
+});
+
 /// Reads a marker, if the line is one.
 pub(super) fn loss(payload: &[u8], tag: Option<&[u8]>) -> Option<Loss> {
-    if payload.len() > LONGEST {
+    if payload.len() > LONGEST || SIGNS.iter().all(|sign| sign.find(payload).is_none()) {
         return None;
     }
-    for &(words, reason) in COUNTED {
-        if let Some(at) = memmem::find(payload, words)
-            && let Some(number) = number_before(payload.get(..at)?)
-            && is_said_by(reason, payload, tag)
-        {
-            return Some(Loss { lost: Some(number), reason });
-        }
-    }
-    rsyslog_socket(payload).or_else(|| {
+    counted(payload, tag).or_else(|| rsyslog_socket(payload)).or_else(|| {
         let found = UNCOUNTED.iter().find(|(words, _)| memmem::find(payload, words).is_some());
         found.map(|&(_, reason)| Loss { lost: None, reason })
+    })
+}
+
+/// `** 91 printk messages dropped ** ` at the beginning, and what stands behind it.
+pub(super) fn dropped(payload: &[u8]) -> Option<(Loss, &[u8])> {
+    let text = payload.strip_prefix(b"** ")?;
+    let end = text.iter().position(u8::is_ascii_whitespace)?;
+    let (digits, text) = text.split_at_checked(end)?;
+    let rest = text.strip_prefix(b" printk messages dropped **")?;
+    Some((Loss { lost: Some(number_before(digits)?), reason: GapReason::ConsoleDropped }, rest))
+}
+
+fn counted(payload: &[u8], tag: Option<&[u8]>) -> Option<Loss> {
+    COUNTED.iter().find_map(|&(words, reason)| {
+        let at = memmem::find(payload, words)?;
+        let lost = number_before(payload.get(..at)?)?;
+        is_said_by(reason, payload, tag).then_some(Loss { lost: Some(lost), reason })
     })
 }
 

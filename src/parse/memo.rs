@@ -7,13 +7,15 @@ use crate::model::{Header, TailKey};
 
 const SLOTS: usize = 1024;
 
-/// The kernel's lines end at 1,019 bytes; a longer tail is nothing to come back soon.
+/// The kernel's lines end at 1,019 bytes; a longer tail will not come again.
 const LONGEST: usize = 1200;
 
 /// The cache, direct-mapped: each tail has one slot it can be in.
 #[derive(Debug)]
 pub(super) struct Memo {
     slots: Vec<Slot>,
+    /// The last header whose tail was too long to keep.
+    unkept: Header,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -23,39 +25,39 @@ struct Slot {
     generation: u32,
 }
 
+/// A header on loan, with its key when it is kept.
+pub(super) type Kept<'a> = (Option<TailKey>, &'a Header);
+
 impl Memo {
     pub(super) fn new() -> Self {
-        Self { slots: vec![Slot::default(); SLOTS] }
+        Self { slots: vec![Slot::default(); SLOTS], unkept: Header::default() }
     }
 
-    /// The key of `tail`, when its header is here.
+    /// The header of `tail`, when it is here.
     #[inline]
-    pub(super) fn find(&self, tail: &[u8]) -> Option<TailKey> {
+    pub(super) fn find(&self, tail: &[u8]) -> Option<Kept<'_>> {
         let place = place(tail);
         let slot = self.slots.get(usize::from(place))?;
-        (slot.tail == tail && !tail.is_empty())
-            .then_some(TailKey { slot: place, generation: slot.generation })
+        let hit = slot.generation > 0 && slot.tail == tail;
+        hit.then_some((Some(TailKey { slot: place, generation: slot.generation }), &slot.header))
     }
 
     /// Puts a header into its slot, unless the tail is too long to keep.
-    pub(super) fn store(&mut self, tail: &[u8], header: Header) -> Result<TailKey, Header> {
+    pub(super) fn store(&mut self, tail: &[u8], header: Header) -> Kept<'_> {
         let place = place(tail);
         match self.slots.get_mut(usize::from(place)) {
             Some(slot) if tail.len() <= LONGEST => {
                 slot.tail.clear();
                 slot.tail.extend_from_slice(tail);
                 slot.header = header;
-                slot.generation = slot.generation.wrapping_add(1);
-                Ok(TailKey { slot: place, generation: slot.generation })
+                slot.generation = slot.generation.checked_add(1).unwrap_or(1);
+                (Some(TailKey { slot: place, generation: slot.generation }), &slot.header)
             }
-            _ => Err(header),
+            _ => {
+                self.unkept = header;
+                (None, &self.unkept)
+            }
         }
-    }
-
-    /// The header a key of this very moment stands for.
-    #[inline]
-    pub(super) fn header(&self, key: TailKey) -> Option<&Header> {
-        self.slots.get(usize::from(key.slot)).map(|slot| &slot.header)
     }
 }
 
@@ -71,10 +73,11 @@ fn place(tail: &[u8]) -> u16 {
     let end = tail.last_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
     stir = mix(stir, end);
     // The high bits are the best stirred ones.
-    u16::try_from(stir >> (64 - 10)).unwrap_or(0)
+    u16::try_from(stir >> (64 - SLOTS.ilog2())).unwrap_or(0)
 }
 
 #[inline]
 fn mix(stir: u64, word: u64) -> u64 {
-    (stir ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+    let mixed = (stir ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed ^ (mixed >> 32)
 }

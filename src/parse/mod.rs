@@ -8,13 +8,11 @@
 //! The way of a line: a small cache of recent tails (`memo`), then the
 //! fields in the kernel's order (`ordered`), then in any order
 //! (`tolerant`). Lines of ebtables (`ebt`) may be torn into pieces and
-//! are put together again (`torn`).
+//! are put together again.
 
 mod cursor;
-mod draft;
 mod ebt;
-mod ip4;
-mod ip6;
+mod glued;
 mod locate;
 mod marker;
 mod memo;
@@ -22,8 +20,5 @@ mod ordered;
 mod parser;
 mod site;
 mod tolerant;
-mod torn;
-mod transport;
-mod words;
 
 pub use parser::{LineInput, Parsed, Parser};

@@ -1,15 +1,14 @@
 //! One host's lines in, entries out.
 
 use crate::model::{
-    Anomaly, AnomalyKind, Entry, GapReason, Header, HostId, LineKind, Position, Site, Stamp,
-    TailKey, Trust,
+    Anomaly, AnomalyKind, Entry, GapReason, Header, HostId, LineKind, LinkHeader, Network,
+    Position, Site, Stamp, TailKey, Trust,
 };
-use crate::parse::ebt::Piece;
+use crate::parse::ebt::{self, Head, Piece, Torn};
 use crate::parse::locate;
-use crate::parse::memo::Memo;
+use crate::parse::memo::{Kept, Memo};
 use crate::parse::site::{self, Sites};
-use crate::parse::torn::{Head, Torn};
-use crate::parse::{ebt, marker, ordered, tolerant};
+use crate::parse::{glued, marker, ordered, tolerant};
 
 /// At most so many bytes of a line are kept with an anomaly.
 const LONGEST_TEXT: usize = 4096;
@@ -96,9 +95,10 @@ impl Parser {
         if line.trust == Trust::Suspect {
             return suspect(line, sink);
         }
-        match self.fast(line, sink) {
-            Some(kind) => kind,
-            None => self.slow(line, sink),
+        match behind_dropped(line, sink) {
+            Some(LineInput { payload: b"", .. }) => LineKind::Marker,
+            Some(line) => self.read(&line, sink),
+            None => self.read(line, sink),
         }
     }
 
@@ -109,24 +109,32 @@ impl Parser {
         }
     }
 
+    fn read(&mut self, line: &LineInput<'_>, sink: Sink<'_>) -> LineKind {
+        match self.fast(line, sink) {
+            Some(kind) => kind,
+            None => self.slow(line, sink),
+        }
+    }
+
     /// The usual line: known tail, or all fields in the kernel's order.
     fn fast(&mut self, line: &LineInput<'_>, sink: Sink<'_>) -> Option<LineKind> {
         let at = locate::first_in(line.payload)?;
         let (prefix, tail) = line.payload.split_at_checked(at)?;
-        if let Some(key) = self.memo.find(tail) {
-            return Some(self.nf(line, prefix, key, sink));
+        if let Some(kept) = self.memo.find(tail) {
+            return Some(emit(&mut self.nf_sites, line, prefix, kept, sink));
         }
         if let Some((header, rest)) = ordered::header(tail) {
-            if !rest.iter().all(u8::is_ascii_whitespace) || locate::is_monitor_text(prefix) {
+            if !is_blank(rest) || locate::is_monitor_text(prefix) {
                 return None;
             }
-            return Some(self.store_and_emit(line, prefix, tail, header, sink));
+            let kept = self.memo.store(tail, header);
+            return Some(emit(&mut self.nf_sites, line, prefix, kept, sink));
         }
-        let ebt_line = ebt::line(tail)?;
-        if !ebt_line.rest.iter().all(u8::is_ascii_whitespace) {
+        let read = ebt::line(tail)?;
+        if !is_blank(read.rest) {
             return None;
         }
-        self.ebt(line, at, ebt_line, sink);
+        self.ebt(line, at, read, sink);
         Some(LineKind::Ebtables)
     }
 
@@ -135,7 +143,7 @@ impl Parser {
         let mut rest = *line;
         let mut first = None;
         for _ in 1..MOST_LINES_IN_ONE {
-            let Some(split) = locate::split(rest.payload) else { break };
+            let Some(split) = glued::split(rest.payload) else { break };
             let (Some(before), Some(after)) =
                 (rest.payload.get(..split.end), rest.payload.get(split.start..))
             else {
@@ -156,23 +164,27 @@ impl Parser {
         if locate::is_monitor_text(line.payload) {
             return LineKind::Other;
         }
-        if let Some(at) = locate::fields(line.payload) {
-            return self.with_devices(line, at, sink);
-        }
-        if let Some(at) = locate::loose_fields(line.payload) {
-            return self.tolerantly(line, at, sink);
-        }
-        if let Some(at) = cut_in_devices(line.payload) {
-            return self.tolerantly(line, at, sink);
+        if memchr::memchr(b'=', line.payload).is_some()
+            && let Some(kind) = self.with_fields(line, sink)
+        {
+            return kind;
         }
         if let Some(kind) = self.piece(line, sink) {
             return kind;
         }
         if is_lost(line) {
-            remark(AnomalyKind::UnreadableNetfilterLine, line.position, line.payload, sink);
-            return LineKind::Rejected;
+            return reject(line, sink);
         }
         marker_or_other(line, sink)
+    }
+
+    /// A line that has fields with which to begin.
+    fn with_fields(&mut self, line: &LineInput<'_>, sink: Sink<'_>) -> Option<LineKind> {
+        if let Some(at) = locate::fields(line.payload) {
+            return Some(self.with_devices(line, at, sink));
+        }
+        let at = locate::loose_fields(line.payload).or_else(|| cut_in_devices(line.payload))?;
+        Some(self.tolerantly(line, at, sink))
     }
 
     /// A line whose `IN=… OUT=…` stands at `at`.
@@ -185,10 +197,7 @@ impl Parser {
         if memchr::memmem::find(tail, b"MAC source").is_none() {
             return self.tolerantly(line, at, sink);
         }
-        let Some(header) = ebt::cut_line(tail) else {
-            remark(AnomalyKind::UnreadableNetfilterLine, line.position, line.payload, sink);
-            return LineKind::Rejected;
-        };
+        let Some(header) = ebt::cut_line(tail) else { return reject(line, sink) };
         let site = self.ebt_sites.find(ebt_prefix(line.payload, at), site::ebt_site);
         sink(Parsed::Entry(entry(line, site, &header, None)));
         remarks(line.position, line.payload, &header, sink);
@@ -196,52 +205,19 @@ impl Parser {
     }
 
     fn tolerantly(&mut self, line: &LineInput<'_>, at: usize, sink: Sink<'_>) -> LineKind {
-        let Some((prefix, tail)) = line.payload.split_at_checked(at) else {
-            return LineKind::Other;
-        };
-        if let Some(key) = self.memo.find(tail) {
-            return self.nf(line, prefix, key, sink);
+        let (prefix, tail) = line.payload.split_at_checked(at).unwrap_or((b"", line.payload));
+        if let Some(kept) = self.memo.find(tail) {
+            return emit(&mut self.nf_sites, line, prefix, kept, sink);
         }
         let header = match ordered::header(tail) {
-            Some((header, rest)) if rest.iter().all(u8::is_ascii_whitespace) => header,
+            Some((header, rest)) if is_blank(rest) => header,
             _ => tolerant::header(tail),
         };
-        self.store_and_emit(line, prefix, tail, header, sink)
-    }
-
-    fn store_and_emit(
-        &mut self,
-        line: &LineInput<'_>,
-        prefix: &[u8],
-        tail: &[u8],
-        header: Header,
-        sink: Sink<'_>,
-    ) -> LineKind {
-        match self.memo.store(tail, header) {
-            Ok(key) => self.nf(line, prefix, key, sink),
-            Err(header) => {
-                let site = self.nf_sites.find(prefix, site::nf_site);
-                sink(Parsed::Entry(entry(line, site, &header, None)));
-                remarks(line.position, line.payload, &header, sink);
-                kind_of(site)
-            }
+        if says_nothing(&header) && site::trace(prefix).is_none() {
+            return reject(line, sink);
         }
-    }
-
-    /// An nf-line whose header is in the memo.
-    fn nf(
-        &mut self,
-        line: &LineInput<'_>,
-        prefix: &[u8],
-        key: TailKey,
-        sink: Sink<'_>,
-    ) -> LineKind {
-        let site = self.nf_sites.find(prefix, site::nf_site);
-        if let Some(header) = self.memo.header(key) {
-            sink(Parsed::Entry(entry(line, site, header, Some(key))));
-            remarks(line.position, line.payload, header, sink);
-        }
-        kind_of(site)
+        let kept = self.memo.store(tail, header);
+        emit(&mut self.nf_sites, line, prefix, kept, sink)
     }
 
     /// An ebtables line, which may be the head of a torn one.
@@ -288,6 +264,23 @@ impl Parser {
             Err(()) => remark(AnomalyKind::OrphanFragment, line.position, line.payload, sink),
         }
         Some(LineKind::Ebtables)
+    }
+}
+
+/// Emits an nf-line.
+fn emit(
+    sites: &mut Sites,
+    line: &LineInput<'_>,
+    prefix: &[u8],
+    (key, header): Kept<'_>,
+    sink: Sink<'_>,
+) -> LineKind {
+    let site = sites.find(prefix, site::nf_site);
+    sink(Parsed::Entry(entry(line, site, header, key)));
+    remarks(line.position, line.payload, header, sink);
+    match **site {
+        Site::Trace { .. } => LineKind::Trace,
+        _ => LineKind::Log,
     }
 }
 
@@ -343,12 +336,8 @@ fn remark(kind: AnomalyKind, position: Position, text: &[u8], sink: Sink<'_>) {
     sink(Parsed::Anomaly(Anomaly { kind, position, text }));
 }
 
-fn kind_of(site: &Site) -> LineKind {
-    match site {
-        Site::Trace { .. } => LineKind::Trace,
-        Site::Log { .. } => LineKind::Log,
-        Site::Bridge { .. } | Site::BridgeLog { .. } => LineKind::Ebtables,
-    }
+fn is_blank(text: &[u8]) -> bool {
+    text.iter().all(u8::is_ascii_whitespace)
 }
 
 /// ebtables itself prints the blank before `IN=`.
@@ -363,10 +352,33 @@ fn cut_in_devices(payload: &[u8]) -> Option<usize> {
     site::trace(payload.get(..at)?).map(|_| at)
 }
 
+/// Words behind the devices, and not one of them known: some script's `IN=a OUT=b`.
+fn says_nothing(header: &Header) -> bool {
+    let ports = header.devices.physin.or(header.devices.physout);
+    header.unknown.is_some()
+        && ports.is_none()
+        && header.link == LinkHeader::Absent
+        && header.network == Network::Absent
+}
+
+fn reject(line: &LineInput<'_>, sink: Sink<'_>) -> LineKind {
+    remark(AnomalyKind::UnreadableNetfilterLine, line.position, line.payload, sink);
+    LineKind::Rejected
+}
+
 /// Whether a line that could not be read was netfilter's.
 fn is_lost(line: &LineInput<'_>) -> bool {
     let kernel = line.tag.is_none_or(|tag| tag == b"kernel");
     locate::looks_like_netfilter(line.payload) || kernel && is_cut_trace(line.payload)
+}
+
+/// `** 91 printk messages dropped ** [   12.345678] …` of a console: a marker and a line.
+fn behind_dropped<'a>(line: &LineInput<'a>, sink: Sink<'_>) -> Option<LineInput<'a>> {
+    let (loss, rest) = marker::dropped(line.payload)?;
+    let LineInput { position, stamp, .. } = *line;
+    sink(Parsed::Gap { position, stamp, lost: loss.lost, reason: loss.reason });
+    let payload = site::after_kernel_stamp(rest.trim_ascii_start());
+    Some(LineInput { payload, ..*line })
 }
 
 /// `TRACE: ` and a known table, but no fields.

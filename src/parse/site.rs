@@ -17,6 +17,9 @@ use crate::parse::cursor::decimal;
 /// How many distinct prefixes are kept. Prefixes are a rule set's, so real logs have some hundred.
 const MOST_SITES: usize = 65_536;
 
+/// The longest prefix that is kept. The longest one the kernel prints has 127 bytes.
+const LONGEST_PREFIX: usize = 256;
+
 /// The sites met so far, by prefix.
 #[derive(Debug, Default)]
 pub(super) struct Sites {
@@ -30,7 +33,7 @@ impl Sites {
     pub(super) fn find(&mut self, prefix: &[u8], read: fn(&[u8]) -> Site) -> &Arc<Site> {
         if !self.known.contains_key(prefix) {
             let site = Arc::new(read(prefix));
-            if self.known.len() >= MOST_SITES {
+            if self.known.len() >= MOST_SITES || prefix.len() > LONGEST_PREFIX {
                 return self.unkept.insert(site);
             }
             self.known.insert(prefix.into(), site);
@@ -44,17 +47,33 @@ impl Sites {
 
 /// The site of an nf-line's prefix.
 pub(super) fn nf_site(prefix: &[u8]) -> Site {
-    trace(prefix).unwrap_or_else(|| Site::Log { prefix: prefix.into() })
+    trace(prefix).unwrap_or_else(|| Site::Log { prefix: without_envelope(prefix).into() })
 }
 
 /// The site of an ebtables line's prefix.
 pub(super) fn ebt_site(prefix: &[u8]) -> Site {
+    let prefix = without_envelope(prefix);
     match bridge(prefix) {
         Some((table, chain)) => {
             Site::Bridge { table: table.into(), chain: chain.into(), prefix: prefix.into() }
         }
         None => Site::BridgeLog { prefix: prefix.into() },
     }
+}
+
+/// Drops the rest of an envelope that nobody could peel: `… kernel: [ 1501.098037] `.
+fn without_envelope(prefix: &[u8]) -> &[u8] {
+    let Some(tag) = memchr::memmem::rfind(prefix, b"kernel: ") else { return prefix };
+    let text = prefix.get(tag + b"kernel: ".len()..).unwrap_or_default();
+    after_kernel_stamp(text)
+}
+
+/// What stands behind `[ 1501.098037] `, when it stands here.
+pub(super) fn after_kernel_stamp(text: &[u8]) -> &[u8] {
+    let inside = text.strip_prefix(b"[").unwrap_or_default();
+    let stamp =
+        inside.iter().take_while(|b| b.is_ascii_digit() || matches!(b, b' ' | b'.')).count();
+    inside.get(stamp..).and_then(|rest| rest.strip_prefix(b"] ")).unwrap_or(text)
 }
 
 /// `TRACE: table:chain:kind:number `. The chain may hold colons, so the end is read first.

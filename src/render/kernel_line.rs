@@ -105,10 +105,7 @@ impl Line {
                 self.bytes(b" ");
             }
             LinkHeader::Octets(octets) => {
-                self.bytes(b"MAC=");
-                for (place, octet) in octets.iter().enumerate() {
-                    put!(self, "{}{octet:02x}", if place == 0 { "" } else { ":" });
-                }
+                put!(self, "MAC={}", Colons(octets));
                 self.tunnel(header);
                 self.bytes(b" ");
             }
@@ -450,9 +447,24 @@ struct Octets<'a>(&'a Mac);
 
 impl std::fmt::Display for Octets<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let [a, b, c, d, e, last] = self.0.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{last:02x}")
+        octets(&self.0.0, f)
     }
+}
+
+/// Octets with colons between them.
+struct Colons<'a>(&'a [u8]);
+
+impl std::fmt::Display for Colons<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        octets(self.0, f)
+    }
+}
+
+fn octets(octets: &[u8], f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    for (place, octet) in octets.iter().enumerate() {
+        write!(f, "{}{octet:02x}", if place == 0 { "" } else { ":" })?;
+    }
+    Ok(())
 }
 
 /// An address as the kernel's log has it: IPv6 in eight full groups.

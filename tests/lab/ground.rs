@@ -1,6 +1,8 @@
 //! What the lab stands on: root, tools, a kernel that logs for namespaces, and the machine to itself.
 
 use std::fs::File;
+use std::io::{Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -31,7 +33,7 @@ const TOOLS: [(&str, &str); 12] = [
 /// Namespaces log to the kernel's log for as long as this lives.
 pub(crate) struct Ground {
     former: String,
-    _alone: File,
+    alone: File,
 }
 
 impl Ground {
@@ -41,18 +43,30 @@ impl Ground {
             skip(&lack);
             return None;
         }
-        let alone = File::create(LOCK).expect("lock file");
+        let alone = File::options().read(true).write(true).create(true).truncate(false).open(LOCK);
+        let alone = alone.expect("the lock file opens");
         alone.lock().expect("the lock is taken");
         remove_stale();
-        let former = succeed(Command::new("sysctl").args(["-n", ALL_NAMESPACES])).trim().to_owned();
+        Some(Self::open(alone))
+    }
+
+    /// Turns logging on. The former value is kept in the lock file, so that it outlives a killed run.
+    fn open(mut alone: File) -> Self {
+        let mut former = String::new();
+        alone.read_to_string(&mut former).expect("the lock file is read");
+        if former.is_empty() {
+            former = succeed(Command::new("sysctl").args(["-n", ALL_NAMESPACES]));
+            alone.write_all(former.as_bytes()).expect("the lock file is written");
+        }
         set_all_namespaces("1");
-        Some(Self { former, _alone: alone })
+        Self { former, alone }
     }
 }
 
 impl Drop for Ground {
     fn drop(&mut self) {
-        set_all_namespaces(&self.former);
+        set_all_namespaces(self.former.trim());
+        let _ = self.alone.set_len(0);
     }
 }
 
@@ -62,10 +76,7 @@ fn set_all_namespaces(value: &str) {
 
 /// What is missing, as a sentence that says what to do.
 fn lack() -> Option<String> {
-    let is_root = std::fs::metadata("/proc/self").is_ok_and(|meta| {
-        use std::os::unix::fs::MetadataExt;
-        meta.uid() == 0
-    });
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
     if !is_root {
         return Some("needs root for namespaces and /dev/kmsg".to_owned());
     }
@@ -103,6 +114,5 @@ fn skip(reason: &str) {
 
 /// Speaks past the test harness, which swallows what a passing test prints.
 pub(crate) fn say(message: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "lab: {message}");
+    let _ = std::io::stderr().write_all(format!("lab: {message}\n").as_bytes());
 }

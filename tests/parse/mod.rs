@@ -1,5 +1,7 @@
 //! The parser, by real captures, by lines written for the purpose, and by damage.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 mod captures;
 mod fields;
 mod rendered;

@@ -57,7 +57,7 @@ impl<'a> Words<'a> {
         let end = rest.iter().position(u8::is_ascii_whitespace).unwrap_or(rest.len());
         let (word, after) = rest.split_at_checked(end)?;
         self.rest = after;
-        Some(word)
+        Some(without_level(word))
     }
 
     /// Gives bytes back that belong to the next word.
@@ -99,7 +99,10 @@ impl<'a> Iterator for Words<'a> {
     type Item = Word<'a>;
 
     fn next(&mut self) -> Option<Word<'a>> {
-        let word = self.raw()?;
+        let mut word = self.raw()?;
+        while word.is_empty() {
+            word = self.raw()?;
+        }
         if let Some(after) = word.strip_prefix(b"[")
             && self.brackets == 0
             && (after.is_empty() || after.starts_with(b"SRC=") || after.starts_with(b"TRUNC"))
@@ -120,6 +123,16 @@ impl<'a> Iterator for Words<'a> {
         }
         Some(self.classify(word))
     }
+}
+
+/// `<1>SRC=…`: kernels up to 2.6.27 print each field by itself, and the level in front of
+/// some of them stays in the text.
+fn without_level(word: &[u8]) -> &[u8] {
+    let level = match word {
+        [b'<', digit, b'>', ..] => word.get(3..).filter(|_| digit.is_ascii_digit()),
+        _ => None,
+    };
+    level.unwrap_or(word)
 }
 
 impl<'a> Words<'a> {

@@ -29,9 +29,12 @@ const PATIENCE_MICROSECONDS: u64 = 1_000_000;
 /// Prefixes whose habits are remembered.
 const MOST_HABITS: usize = 65_536;
 
+/// The longest prefix whose habits are remembered; ebtables takes 29 bytes.
+const LONGEST_PREFIX: usize = 256;
+
 /// The waiting room, and what is known of each prefix.
 #[derive(Debug, Default)]
-pub(super) struct Torn {
+pub(in crate::parse) struct Torn {
     open: Option<Head>,
     habits: HashMap<Box<[u8]>, [Habit; 3], RandomState>,
     /// The last bare head that was not made to wait: prefix and kind of network part.
@@ -49,27 +52,26 @@ enum Habit {
 
 /// A head with the pieces found so far.
 #[derive(Debug)]
-pub(super) struct Head {
-    pub(super) host: HostId,
-    pub(super) position: Position,
-    pub(super) stamp: Stamp,
-    pub(super) trust: Trust,
-    pub(super) site: Arc<Site>,
+pub(in crate::parse) struct Head {
+    pub(in crate::parse) host: HostId,
+    pub(in crate::parse) position: Position,
+    pub(in crate::parse) stamp: Stamp,
+    pub(in crate::parse) trust: Trust,
+    pub(in crate::parse) site: Arc<Site>,
     /// The whole line, as far as it is here.
-    pub(super) text: Vec<u8>,
+    pub(in crate::parse) text: Vec<u8>,
     /// Where its prefix ends and its `IN=` stands.
-    pub(super) prefix_end: usize,
-    pub(super) fields: usize,
-    pub(super) open: Open,
-    pub(super) pieces: Vec<Position>,
-    pub(super) waited: u32,
+    pub(in crate::parse) prefix_end: usize,
+    pub(in crate::parse) fields: usize,
+    pub(in crate::parse) open: Open,
+    pub(in crate::parse) pieces: Vec<Position>,
+    pub(in crate::parse) waited: u32,
 }
 
 impl Head {
     /// Its header, read from the whole text.
-    pub(super) fn header(&self) -> Header {
-        let tail = self.text.get(self.fields..).unwrap_or_default();
-        ebt::line(tail).map_or_else(Header::default, ebt::Line::into_header)
+    pub(in crate::parse) fn header(&self) -> Header {
+        self.line().map_or_else(Header::default, ebt::Line::into_header)
     }
 
     fn prefix(&self) -> &[u8] {
@@ -85,20 +87,24 @@ impl Head {
         self.text.truncate(self.text.trim_ascii_end().len());
         self.text.push(b' ');
         self.text.extend_from_slice(text.trim_ascii());
-        let tail = self.text.get(self.fields..).unwrap_or_default();
-        match ebt::line(tail) {
-            Some(line) if line.may_be_torn() => {
+        match self.line() {
+            Some(line) => {
+                let more = line.may_be_torn();
                 self.open = line.open;
-                false
+                !more
             }
-            _ => true,
+            None => true,
         }
+    }
+
+    fn line(&self) -> Option<ebt::Line<'_>> {
+        ebt::line(self.text.get(self.fields..)?)
     }
 }
 
 impl Torn {
     /// Lets one line pass and returns the head whose time is up at `stamp`.
-    pub(super) fn age(&mut self, stamp: Stamp) -> Option<Head> {
+    pub(in crate::parse) fn age(&mut self, stamp: Stamp) -> Option<Head> {
         let head = self.open.as_mut()?;
         head.waited += 1;
         if head.waited > PATIENCE_LINES || later_than_patience(head.stamp, stamp) {
@@ -108,7 +114,7 @@ impl Torn {
     }
 
     /// Whether a bare head of this prefix had better wait; if not, remembers that it did not.
-    pub(super) fn should_wait(&mut self, prefix: &[u8], open: Open) -> bool {
+    pub(in crate::parse) fn should_wait(&mut self, prefix: &[u8], open: Open) -> bool {
         let Open::Network(ethertype) = open else { return true };
         let part = part(ethertype);
         let bare = self.habits.get(prefix).and_then(|h| h.get(part)) == Some(&Habit::Bare);
@@ -119,19 +125,19 @@ impl Torn {
     }
 
     /// Makes a head wait. The one before it must have been closed.
-    pub(super) fn wait(&mut self, head: Head) {
+    pub(in crate::parse) fn wait(&mut self, head: Head) {
         self.open = Some(head);
     }
 
     /// Remembers that this prefix prints a network part.
-    pub(super) fn saw_network(&mut self, prefix: &[u8], ethertype: Option<u16>) {
+    pub(in crate::parse) fn saw_network(&mut self, prefix: &[u8], ethertype: Option<u16>) {
         if let Some(ethertype @ (0x0800 | 0x86dd | 0x0806 | 0x8035)) = ethertype {
             self.learn(prefix, part(ethertype), Habit::Prints);
         }
     }
 
     /// Gives a piece to the open head. `Err` when there is none that can take it.
-    pub(super) fn take(
+    pub(in crate::parse) fn take(
         &mut self,
         piece: Piece,
         text: &[u8],
@@ -150,14 +156,16 @@ impl Torn {
     }
 
     /// Takes the open head out, with or without its pieces.
-    pub(super) fn close(&mut self) -> Option<Head> {
+    pub(in crate::parse) fn close(&mut self) -> Option<Head> {
         let head = self.open.take()?;
-        if let Open::Network(ethertype) = head.open {
-            if head.pieces.is_empty() {
+        match (head.open, head.line()) {
+            (Open::Network(ethertype), Some(line)) if line.may_be_torn() => {
                 self.learn_bare(head.prefix(), part(ethertype));
             }
-        } else {
-            self.saw_network(head.prefix(), head.header().link.ethertype());
+            (Open::Network(_), _) | (_, None) => {}
+            (_, Some(line)) => {
+                self.saw_network(head.prefix(), line.header.link.ethertype());
+            }
         }
         Some(head)
     }
@@ -174,7 +182,7 @@ impl Torn {
             if let Some(place) = habits.get_mut(part) {
                 *place = habit;
             }
-        } else if self.habits.len() < MOST_HABITS {
+        } else if self.habits.len() < MOST_HABITS && prefix.len() <= LONGEST_PREFIX {
             let mut habits = [Habit::NotSeen; 3];
             if let Some(place) = habits.get_mut(part) {
                 *place = habit;

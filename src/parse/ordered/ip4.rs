@@ -8,8 +8,8 @@
 //! `FRAG:` counts units of eight bytes here; in IPv6 it counts bytes.
 
 use crate::model::{Fragment, Icmp, IcmpExtra, Ip, IpFlags, Protocol, Transport};
-use crate::parse::cursor::Cursor;
-use crate::parse::transport;
+use crate::parse::cursor::{Cursor, decimal};
+use crate::parse::ordered::{bare_packet, transport};
 
 /// Reads a packet; `depth` is 0 outside of brackets.
 pub(super) fn packet(cursor: &mut Cursor<'_>, depth: u8) -> Option<Ip> {
@@ -33,7 +33,7 @@ fn fixed_fields(cursor: &mut Cursor<'_>) -> Option<Ip> {
     if !src.is_ipv4() || !dst.is_ipv4() {
         return None;
     }
-    let mut ip = bare(src, dst);
+    let mut ip = bare_packet(src, dst);
     cursor.eat(b"LEN=")?;
     ip.length = Some(cursor.number()?);
     cursor.eat(b"TOS=0x")?;
@@ -45,27 +45,6 @@ fn fixed_fields(cursor: &mut Cursor<'_>) -> Option<Ip> {
     cursor.eat(b"ID=")?;
     ip.id = Some(cursor.number()?);
     Some(ip)
-}
-
-/// A packet of which nothing but the addresses is known yet.
-pub(super) fn bare(src: std::net::IpAddr, dst: std::net::IpAddr) -> Ip {
-    Ip {
-        src,
-        dst,
-        length: None,
-        tos: None,
-        ttl: None,
-        id: None,
-        flow_label: None,
-        flags: IpFlags::default(),
-        fragment: None,
-        options: None,
-        extension_headers: 0,
-        ah_spi: None,
-        truncated: false,
-        protocol: None,
-        transport: Transport::Absent,
-    }
 }
 
 fn flags(cursor: &mut Cursor<'_>) -> IpFlags {
@@ -114,7 +93,7 @@ fn protocol(cursor: &mut Cursor<'_>, ip: &mut Ip, depth: u8) -> Option<()> {
             return Some(());
         }
         number => {
-            let number = crate::parse::cursor::decimal(number)?;
+            let number = decimal(number)?;
             ip.protocol = Some(Protocol(number));
             return Some(());
         }

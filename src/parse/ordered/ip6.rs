@@ -11,7 +11,7 @@
 
 use crate::model::{Fragment, Icmp, IcmpExtra, Ip, Protocol, Transport};
 use crate::parse::cursor::{Cursor, decimal};
-use crate::parse::{ip4, transport};
+use crate::parse::ordered::{bare_packet, ip4, transport};
 
 /// Reads a packet; `depth` is 0 outside of brackets.
 pub(super) fn packet(cursor: &mut Cursor<'_>, depth: u8) -> Option<Ip> {
@@ -40,7 +40,7 @@ fn fixed_fields(cursor: &mut Cursor<'_>) -> Option<Ip> {
     if !src.is_ipv6() || !dst.is_ipv6() {
         return None;
     }
-    let mut ip = ip4::bare(src, dst);
+    let mut ip = bare_packet(src, dst);
     cursor.eat(b"LEN=")?;
     ip.length = Some(cursor.number()?);
     cursor.eat(b"TC=")?;
