@@ -1,3 +1,7 @@
 //! Starts tracecol.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tracecol::cli::main()
+}

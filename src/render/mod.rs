@@ -1,7 +1,25 @@
-//! What is known of packets, put into text again.
+//! Tells a connection as text: who asked for what, which way every packet went, and where it ended.
 //!
-//! Knows the model and nothing of files, terminals or databases.
+//! The result is a list of styled spans. It knows no terminal: what a style looks like is the caller's business, and the text
+//! reads the same without any. Everything that stems from a log goes through [`escape()`].
 
+mod escape;
+mod grid;
+mod head;
 mod kernel_line;
+mod lanes;
+mod names;
+mod span;
+mod stages;
+mod words;
 
+pub use escape::{escape, escape_text};
+pub use head::{Facts, head};
 pub use kernel_line::kernel_line;
+pub use lanes::{Lane, lanes};
+pub use names::{duration, endpoint, grouped, nat_name, packet_title, site_name};
+pub use span::{Line, Span, Style, Text};
+pub use words::words;
+
+#[cfg(test)]
+mod tests;

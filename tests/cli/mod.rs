@@ -1,0 +1,12 @@
+//! The command line as users meet it: the built program, real files, exit codes and streams.
+
+mod bench;
+
+mod connections;
+mod demo;
+mod errors;
+mod ingest;
+mod packed;
+mod shell;
+mod show;
+mod stats;
