@@ -313,7 +313,7 @@ impl HostMachine {
             connection.closed_packets += 1;
             if let Some(direction) = open.direction {
                 connection.forget_packet(direction, packet);
-                if direction != Direction::Related {
+                if direction != Direction::Related && !open.is_piece {
                     connection.tally.add(&verdict, direction == Direction::Reply);
                 }
             }

@@ -8,7 +8,7 @@ use super::host::HostMachine;
 use super::packet::{OpenPacket, PacketRef, Sight};
 use super::place::Stop;
 use super::recent::FragmentKey;
-use super::tcp;
+use super::tcp::{self, Bytes};
 use crate::model::{
     Direction, Header, Ip, IpFlags, Link, LinkKind, LinkTarget, Network, Outcome, PacketKey,
     Protocol, Site, SiteKind, Tcp, TcpFlags,
@@ -255,9 +255,13 @@ impl HostMachine {
             if !one.is_local_in || !dials_elsewhere || self.proxies.is_linked(near, far) {
                 continue;
             }
-            let sent = (one.tcp.original.bytes(), one.tcp.reply.bytes());
-            let (Some(there), Some(back)) = sent else { continue };
-            if sent != (other.tcp.original.bytes(), other.tcp.reply.bytes()) || there + back == 0 {
+            let (Some(there), Some(back)) = (
+                same_bytes(one.tcp.original.bytes(), other.tcp.original.bytes()),
+                same_bytes(one.tcp.reply.bytes(), other.tcp.reply.bytes()),
+            ) else {
+                continue;
+            };
+            if there + back == 0 {
                 continue;
             }
             let later_us = other.began_us.saturating_sub(one.began_us);
@@ -323,6 +327,11 @@ impl ProxyPairs {
         }
         self.linked.extend([near, far]);
     }
+}
+
+/// The payload both connections carried in one direction, when it can be the same.
+fn same_bytes(one: Option<Bytes>, other: Option<Bytes>) -> Option<u32> {
+    one?.common(other?)
 }
 
 fn ended_at_a_rule(open: &OpenPacket) -> bool {

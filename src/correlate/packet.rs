@@ -143,6 +143,8 @@ pub(super) struct OpenPacket {
     pub(super) released: bool,
     /// Its transport header was taken into its connection's state.
     pub(super) is_noted: bool,
+    /// A fragment's frame, which the kernel put together with others: not a packet of its own to conntrack.
+    pub(super) is_piece: bool,
     /// REJECT answered it.
     pub(super) rejected: bool,
     /// Lines are known to have been lost while it was open.
@@ -187,6 +189,7 @@ impl OpenPacket {
             twin: false,
             released: false,
             is_noted: false,
+            is_piece: false,
             rejected: false,
             lossy: false,
             trust: sight.entry.trust,
