@@ -43,6 +43,26 @@ impl<'a> Cursor<'a> {
         Some(())
     }
 
+    /// Steps over `word` where the kernel stops printing: with a blank, without one, or
+    /// before the bracket that closes a quoted packet.
+    #[inline]
+    pub(super) fn eat_last<const N: usize>(&mut self, word: &[u8; N]) -> Option<()> {
+        let mut trial = *self;
+        trial.eat(word)?;
+        trial.last_blank()?;
+        *self = trial;
+        Some(())
+    }
+
+    /// The blank after a last word, or what may stand in its place.
+    #[inline]
+    pub(super) fn last_blank(&mut self) -> Option<()> {
+        if self.rest.starts_with(b"]") {
+            return Some(());
+        }
+        self.blank()
+    }
+
     /// Steps over one blank, or stays at the end.
     #[inline]
     pub(super) fn blank(&mut self) -> Option<()> {

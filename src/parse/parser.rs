@@ -92,9 +92,6 @@ impl Parser {
         if let Some(head) = self.torn.age(line.stamp) {
             release(&head, sink);
         }
-        if line.trust == Trust::Suspect {
-            return suspect(line, sink);
-        }
         match behind_dropped(line, sink) {
             Some(LineInput { payload: b"", .. }) => LineKind::Marker,
             Some(line) => self.read(&line, sink),
@@ -110,6 +107,9 @@ impl Parser {
     }
 
     fn read(&mut self, line: &LineInput<'_>, sink: Sink<'_>) -> LineKind {
+        if line.trust == Trust::Suspect {
+            return suspect(line, sink);
+        }
         match self.fast(line, sink) {
             Some(kind) => kind,
             None => self.slow(line, sink),
@@ -120,6 +120,9 @@ impl Parser {
     fn fast(&mut self, line: &LineInput<'_>, sink: Sink<'_>) -> Option<LineKind> {
         let at = locate::first_in(line.payload)?;
         let (prefix, tail) = line.payload.split_at_checked(at)?;
+        if ebt::begins_like_a_piece(prefix) {
+            return None;
+        }
         if let Some(kept) = self.memo.find(tail) {
             return Some(emit(&mut self.nf_sites, line, prefix, kept, sink));
         }

@@ -19,7 +19,7 @@ use crate::parse::cursor::{Cursor, hex_value};
 use crate::parse::ordered;
 
 pub(super) use network::end_of_piece;
-pub(super) use piece::{Piece, piece};
+pub(super) use piece::{Piece, begins_like_a_piece, piece};
 pub(super) use torn::{Head, Torn};
 
 /// An ebtables line as far as it goes.

@@ -17,7 +17,7 @@ pub(super) fn packet(cursor: &mut Cursor<'_>, depth: u8) -> Option<Ip> {
     ip.flags = flags(cursor);
     ip.fragment = fragment(cursor, ip.flags)?;
     ip.options = transport::options(cursor)?;
-    if ip.options.is_none() && cursor.eat_word(b"TRUNCATED").is_some() {
+    if ip.options.is_none() && cursor.eat_last(b"TRUNCATED").is_some() {
         ip.truncated = true;
         return Some(ip);
     }

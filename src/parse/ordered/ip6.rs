@@ -25,7 +25,8 @@ pub(super) fn packet(cursor: &mut Cursor<'_>, depth: u8) -> Option<Ip> {
     }
     if cursor.eat(b"Unknown Ext Hdr ").is_some() {
         ip.truncated = true;
-        ip.protocol = Some(Protocol(cursor.number()?));
+        ip.protocol = Some(Protocol(cursor.digits()?));
+        cursor.last_blank()?;
         return Some(ip);
     }
     protocol(cursor, &mut ip, depth)?;
@@ -85,8 +86,9 @@ fn extension(cursor: &mut Cursor<'_>, ip: &mut Ip) -> Option<Chain> {
 
 /// `) `, or for the fragments whose headers cannot be followed `)` as the last byte.
 fn close_group(cursor: &mut Cursor<'_>, ip: &Ip) -> Option<Chain> {
-    let closed_for_good = cursor.rest() == b")" && ip.is_later_fragment();
-    cursor.eat_word(b")")?;
+    let closed_for_good =
+        ip.is_later_fragment() && matches!(cursor.rest(), b")" | [b')', b']', ..]);
+    cursor.eat_last(b")")?;
     Some(if closed_for_good { Chain::Ended } else { Chain::Next })
 }
 
@@ -119,7 +121,7 @@ fn encapsulation(cursor: &mut Cursor<'_>, ip: &mut Ip) -> Option<Chain> {
     if cursor.eat(b"SPI=0x").is_some() {
         ip.protocol = Some(Protocol::ESP);
         ip.transport = Transport::Spi(cursor.hex_number()?);
-        cursor.eat_word(b")")?;
+        cursor.eat_last(b")")?;
         return Some(Chain::Ended);
     }
     ended_by(cursor, ip, Protocol::ESP)
@@ -131,7 +133,7 @@ fn ended_by(cursor: &mut Cursor<'_>, ip: &mut Ip, protocol: Protocol) -> Option<
     if let Some(bytes) = transport::incomplete(cursor)? {
         ip.transport = Transport::Incomplete(Some(bytes));
     }
-    cursor.eat_word(b")")?;
+    cursor.eat_last(b")")?;
     Some(Chain::Ended)
 }
 
