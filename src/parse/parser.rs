@@ -197,7 +197,7 @@ impl Parser {
             self.ebt(line, at, ebt_line, sink);
             return LineKind::Ebtables;
         }
-        if memchr::memmem::find(tail, b"MAC source").is_none() {
+        if !ebt::has_frame(tail) {
             return self.tolerantly(line, at, sink);
         }
         let Some(header) = ebt::cut_line(tail) else { return reject(line, sink) };

@@ -81,6 +81,36 @@ fn is_shorter(value: &Value, whole: Option<&Value>) -> bool {
     value == whole || whole.as_str().is_some_and(starts)
 }
 
+/// The same for lines of ebtables. Each comes out once, whether it had to wait or not.
+#[test]
+fn an_ebtables_line_cut_at_any_byte_gives_the_fields_it_still_has() {
+    let mut cuts = 0;
+    for record in include_str!("../data/lines.jsonl").lines() {
+        let record: Value = serde_json::from_str(record).unwrap();
+        if record["expect"]["kind"] != "ebt" {
+            continue;
+        }
+        let payload = payload_of(record["kmsg"].as_str().unwrap().as_bytes());
+        let frame = payload.windows(4).position(|bytes| bytes == b"MAC ").unwrap() + 4;
+        for length in frame..payload.len() {
+            let output = read_lines([&payload[..length]]);
+            let [entry] = output.entries.as_slice() else { panic!("{}: {length}", record["id"]) };
+            assert_eq!(output.kinds, [LineKind::Ebtables]);
+            assert!(entry.header.unknown.is_none());
+            if let Some(ip) = entry.header.ip() {
+                let (src, dst) = (ip.src.to_string(), ip.dst.to_string());
+                let expected = |key: &str| -> std::net::IpAddr {
+                    record["expect"][key].as_str().unwrap().parse().unwrap()
+                };
+                assert_eq!(src, expected("src").to_string());
+                assert!(expected("dst").to_string().starts_with(&dst));
+            }
+            cuts += 1;
+        }
+    }
+    assert!(cuts > 2_000, "{cuts}");
+}
+
 #[test]
 fn a_cut_line_says_so() {
     let whole = "DROP IN=eth0 OUT= SRC=192.0.2.9 DST=192.0.2.100 LEN=60 TOS=0x00 PREC=0x00 TTL=64 \
