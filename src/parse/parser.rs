@@ -110,9 +110,16 @@ impl Parser {
         if line.trust == Trust::Suspect {
             return suspect(line, sink);
         }
-        match self.fast(line, sink) {
+        if let Some(kind) = self.fast(line, sink) {
+            return kind;
+        }
+        if locate::has_signs(line.payload) {
+            return self.slow(line, sink);
+        }
+        match self.piece(line, sink) {
             Some(kind) => kind,
-            None => self.slow(line, sink),
+            None if is_cut_trace(line) => reject(line, sink),
+            None => marker_or_other(line, sink),
         }
     }
 
@@ -167,12 +174,7 @@ impl Parser {
         if locate::is_monitor_text(line.payload) {
             return LineKind::Other;
         }
-        if memchr::memchr(b'=', line.payload).is_some()
-            && let Some(kind) = self.with_fields(line, sink)
-        {
-            return kind;
-        }
-        if let Some(kind) = self.piece(line, sink) {
+        if let Some(kind) = self.with_fields(line, sink).or_else(|| self.piece(line, sink)) {
             return kind;
         }
         if is_lost(line) {
@@ -371,8 +373,7 @@ fn reject(line: &LineInput<'_>, sink: Sink<'_>) -> LineKind {
 
 /// Whether a line that could not be read was netfilter's.
 fn is_lost(line: &LineInput<'_>) -> bool {
-    let kernel = line.tag.is_none_or(|tag| tag == b"kernel");
-    locate::looks_like_netfilter(line.payload) || kernel && is_cut_trace(line.payload)
+    locate::looks_like_netfilter(line.payload) || is_cut_trace(line)
 }
 
 /// `** 91 printk messages dropped ** [   12.345678] …` of a console: a marker and a line.
@@ -384,12 +385,12 @@ fn behind_dropped<'a>(line: &LineInput<'a>, sink: Sink<'_>) -> Option<LineInput<
     Some(LineInput { payload, ..*line })
 }
 
-/// `TRACE: ` and a known table, but no fields.
-fn is_cut_trace(payload: &[u8]) -> bool {
+/// `TRACE: ` and a known table, but no fields. Programs may trace too, so the tag counts.
+fn is_cut_trace(line: &LineInput<'_>) -> bool {
     const TABLES: [&[u8]; 6] = [b"raw:", b"mangle:", b"nat:", b"filter:", b"security:", b"eb:"];
-    payload
-        .strip_prefix(b"TRACE: ")
-        .is_some_and(|text| TABLES.iter().any(|table| text.starts_with(table)))
+    let text = line.payload.strip_prefix(b"TRACE: ");
+    text.is_some_and(|text| TABLES.iter().any(|table| text.starts_with(table)))
+        && line.tag.is_none_or(|tag| tag == b"kernel")
 }
 
 /// A line that did not come from the kernel: looked at, never used.
@@ -400,7 +401,7 @@ fn suspect(line: &LineInput<'_>, sink: Sink<'_>) -> LineKind {
         || locate::loose_fields(payload).is_some()
         || is_piece
         || locate::looks_like_netfilter(payload)
-        || is_cut_trace(payload);
+        || is_cut_trace(line);
     if netfilter && !locate::is_monitor_text(payload) {
         remark(AnomalyKind::SuspectOrigin, line.position, payload, sink);
         return LineKind::Suspect;
