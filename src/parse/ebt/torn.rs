@@ -81,6 +81,7 @@ impl Head {
     /// Adds a piece; `true` when nothing more can come.
     fn take(&mut self, piece: Piece, text: &[u8], position: Position) -> bool {
         self.pieces.push(position);
+        self.waited = 0;
         if piece == Piece::Newline {
             return true;
         }
