@@ -226,7 +226,7 @@ impl Interrupts {
             None => None,
         };
         if came.is_none() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

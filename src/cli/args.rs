@@ -49,8 +49,8 @@ pub(super) enum Command {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Global {
-    /// Database file [default: tracecol.db in $STATE_DIRECTORY, in /var/lib/tracecol for root, or in
-    /// $XDG_STATE_HOME/tracecol]
+    /// Database file [default: tracecol.db in `$STATE_DIRECTORY`, in `/var/lib/tracecol` for root, or in
+    /// `$XDG_STATE_HOME/tracecol`]
     #[arg(long, global = true, env = "TRACECOL_DB", value_name = "FILE", hide_env_values = true)]
     pub db: Option<PathBuf>,
 
@@ -67,7 +67,7 @@ pub(super) struct Global {
     )]
     pub output: Format,
 
-    /// Use colours; auto honours NO_COLOR
+    /// Use colours; auto honours `NO_COLOR`
     #[arg(
         long,
         global = true,
@@ -87,12 +87,20 @@ pub(super) struct Global {
     #[arg(long, short, global = true)]
     pub verbose: bool,
 
+    #[command(flatten)]
+    clock: ClockFlags,
+}
+
+/// At most one of them.
+#[derive(Debug, Clone, Args)]
+#[group(multiple = false)]
+struct ClockFlags {
     /// Show times in UTC (the default)
-    #[arg(long, global = true, conflicts_with_all = ["local", "uptime"])]
+    #[arg(long, global = true)]
     utc: bool,
 
     /// Show times in this machine's time zone
-    #[arg(long, global = true, conflicts_with = "uptime")]
+    #[arg(long, global = true)]
     local: bool,
 
     /// Show the kernel's own time stamps: seconds since boot
@@ -102,10 +110,10 @@ pub(super) struct Global {
 
 impl Global {
     pub(super) fn times(&self) -> TimeStyle {
-        match (self.local, self.uptime) {
-            (true, _) => TimeStyle::Local,
-            (_, true) => TimeStyle::Uptime,
-            _ => TimeStyle::Utc,
+        match &self.clock {
+            ClockFlags { local: true, .. } => TimeStyle::Local,
+            ClockFlags { uptime: true, .. } => TimeStyle::Uptime,
+            ClockFlags { .. } => TimeStyle::Utc,
         }
     }
 }

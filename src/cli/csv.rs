@@ -89,7 +89,7 @@ pub(super) async fn connections(pages: &mut connections::Pages<'_>) -> Result<u6
     let mut table = Table::new(&CONNECTION)?;
     while let Some(rows) = pages.next().await? {
         for row in &rows {
-            table.push(connection(row))?;
+            table.push(&connection(row))?;
         }
     }
     table.finish()
@@ -100,7 +100,7 @@ pub(super) async fn packets(pages: &mut packets::Pages<'_>) -> Result<u64, Failu
     let mut table = Table::new(&PACKET)?;
     while let Some(rows) = pages.next().await? {
         for row in &rows {
-            table.push(packet(row))?;
+            table.push(&packet(row))?;
         }
     }
     table.finish()
@@ -111,7 +111,7 @@ pub(super) fn steps(rows: &[PacketRow]) -> Result<(), Failure> {
     let mut table = Table::new(&STEP)?;
     for row in rows {
         for record in steps_of(row) {
-            table.push(record)?;
+            table.push(&record)?;
         }
     }
     table.finish()?;
@@ -124,7 +124,7 @@ pub(super) fn anomalies(rows: &[AnomalyRow]) -> Result<(), Failure> {
     for row in rows {
         let anomaly = &row.anomaly;
         let offset = anomaly.position.offset.to_string();
-        table.push(vec![
+        table.push(&vec![
             anomaly.kind.name().into(),
             row.source.clone(),
             offset,
@@ -138,7 +138,7 @@ pub(super) fn anomalies(rows: &[AnomalyRow]) -> Result<(), Failure> {
 /// Writes statistics as names and values.
 pub(super) fn stats(stats: &Stats) -> Result<(), Failure> {
     let mut table = Table::new(&["name", "value"])?;
-    let mut push = |name: String, value: u64| table.push(vec![name, value.to_string()]);
+    let mut push = |name: String, value: u64| table.push(&vec![name, value.to_string()]);
     push("lines.total".into(), stats.counts.total())?;
     for (kind, count) in kinds(&stats.counts) {
         push(format!("lines.{kind}"), count)?;
@@ -173,7 +173,7 @@ impl Table {
         Ok(Self { writer, count: 0 })
     }
 
-    fn push(&mut self, record: Record) -> Result<(), Failure> {
+    fn push(&mut self, record: &Record) -> Result<(), Failure> {
         self.writer.write_record(record.iter().map(|field| tame(field)))?;
         self.count += 1;
         Ok(())
@@ -195,8 +195,8 @@ fn connection(row: &ConnectionRow) -> Record {
     let connection = &row.connection;
     let [src, sport] = side(&connection.original.src);
     let [dst, dport] = side(&connection.original.dst);
-    let [reply_src, reply_sport] = side(&connection.reply.src);
-    let [reply_dst, reply_dport] = side(&connection.reply.dst);
+    let [from, from_port] = side(&connection.reply.src);
+    let [to, to_port] = side(&connection.reply.dst);
     let interfaces: Vec<String> =
         connection.interfaces.iter().map(|name| escape(name.as_bytes())).collect();
     let layers: Vec<&str> = connection.layers.iter().map(|layer| layer.name()).collect();
@@ -210,10 +210,10 @@ fn connection(row: &ConnectionRow) -> Record {
         sport,
         dst,
         dport,
-        reply_src,
-        reply_sport,
-        reply_dst,
-        reply_dport,
+        from,
+        from_port,
+        to,
+        to_port,
         optional(connection.icmp_id),
         nat(connection),
         connection.state.name().into(),

@@ -9,6 +9,8 @@ use etcetera::BaseStrategy;
 
 use crate::cli::args::Global;
 use crate::cli::failure::Failure;
+use crate::cli::talk;
+use crate::render::escape_text;
 use crate::store::{Store, StoreError};
 
 const NAME: &str = "tracecol.db";
@@ -45,6 +47,7 @@ fn is_root() -> bool {
 /// Opens the database for reading.
 pub(super) async fn open_read_only(global: &Global) -> Result<Store, Failure> {
     let path = path(global)?;
+    talk::detail(global, &format!("database `{}`", escape_text(&path.to_string_lossy())));
     Store::open_read_only(&path).await.map_err(explain)
 }
 

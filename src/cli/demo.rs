@@ -116,7 +116,7 @@ fn new_folder() -> io::Result<PathBuf> {
         let folder = std::env::temp_dir().join(format!("{stem}-{attempt}"));
         match fs::DirBuilder::new().mode(0o700).create(&folder) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < 1_000 => {
-                attempt += 1
+                attempt += 1;
             }
             result => return result.map(|()| folder),
         }

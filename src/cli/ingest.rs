@@ -181,15 +181,12 @@ pub(super) fn watch(bar: &ProgressBar) -> Watch {
     Box::new(move |event| match event {
         Event::Begins { name, size } => {
             bar.reset();
-            let template = match size {
-                Some(size) => {
-                    bar.set_length(size);
-                    "{prefix} {wide_bar} {percent:>3} %  {binary_bytes_per_sec}  {msg}  ETA {eta}"
-                }
-                None => {
-                    bar.unset_length();
-                    "{prefix} {spinner} {binary_bytes}  {binary_bytes_per_sec}  {msg}"
-                }
+            let template = if let Some(size) = size {
+                bar.set_length(size);
+                "{prefix} {wide_bar} {percent:>3} %  {binary_bytes_per_sec}  {msg}  ETA {eta}"
+            } else {
+                bar.unset_length();
+                "{prefix} {spinner} {binary_bytes}  {binary_bytes_per_sec}  {msg}"
             };
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style.progress_chars("━╸ "));

@@ -1,5 +1,6 @@
 //! Where data goes: standard output, as a page, a table, JSON, lines of JSON, or CSV.
 
+use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
 
 use anstream::stream::RawStream;
@@ -113,7 +114,8 @@ fn harmless(json: String) -> String {
             out.push(character);
         } else {
             for unit in character.encode_utf16(&mut [0; 2]) {
-                out.push_str(&format!("\\u{unit:04x}"));
+                // Writing to a `String` cannot fail.
+                let _ = write!(out, "\\u{unit:04x}");
             }
         }
     }

@@ -19,9 +19,12 @@ pub(super) fn sources(global: &Global, report: &Report) -> io::Result<()> {
     for (_, name, end) in &report.sources {
         let name = escape_text(name);
         match end {
-            SourceEnd::Whole | SourceEnd::Interrupted => {}
+            SourceEnd::Whole => talk::detail(global, &format!("`{name}` was read to its end")),
+            SourceEnd::Interrupted => {
+                talk::detail(global, &format!("`{name}` was not read to its end"));
+            }
             SourceEnd::Known => {
-                talk::note(global, &format!("`{name}` is already ingested, nothing to do"))
+                talk::note(global, &format!("`{name}` is already ingested, nothing to do"));
             }
             SourceEnd::Empty => talk::note(global, &format!("`{name}` is empty")),
             SourceEnd::Damaged(reason) => talk::warn(
@@ -119,15 +122,20 @@ pub(super) fn write(
         "database",
         &format!("{} ({})", escape_text(&database.to_string_lossy()), bytes(database_bytes)),
     )?;
+    if report.unparsed() > 0 {
+        let count = many(report.unparsed(), "line", "lines");
+        writeln!(
+            out,
+            "{HINT}why:{HINT:#}  tracecol anomalies shows the {count} that could not be used"
+        )?;
+    }
     if report.connections > 0 {
         writeln!(out, "{HINT}next:{HINT:#} tracecol connections")?;
-    } else if report.counts.netfilter() == 0 && report.counts.total() > 0 {
+    } else if report.counts.netfilter() + report.counts.rejected == 0 && report.counts.total() > 0 {
         writeln!(
             out,
             "{HINT}hint:{HINT:#} no netfilter lines: is there a TRACE or LOG rule? `iptables -t raw -A PREROUTING -p tcp --dport 80 -j TRACE` makes some"
         )?;
-    } else if report.unparsed() > 0 {
-        writeln!(out, "{HINT}next:{HINT:#} tracecol anomalies")?;
     }
     out.flush()
 }

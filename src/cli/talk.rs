@@ -29,6 +29,13 @@ pub(super) fn note(global: &Global, text: &str) {
     }
 }
 
+/// Says what only the curious want to know.
+pub(super) fn detail(global: &Global, text: &str) {
+    if global.verbose {
+        let _ = writeln!(stderr(global), "{DIM}{text}{DIM:#}");
+    }
+}
+
 /// Says that something went wrong without ending the work.
 pub(super) fn warn(global: &Global, text: &str) {
     let _ = writeln!(stderr(global), "{WARNING}warning:{WARNING:#} {text}");
@@ -39,7 +46,7 @@ pub(super) fn report(global: Option<&Global>, failure: &Failure) {
     let choice =
         global.map_or(anstream::ColorChoice::Auto, |global| global.color.choice_for(&io::stderr()));
     let mut out = anstream::AutoStream::new(io::stderr().lock(), choice);
-    let mut causes: Vec<String> = failure.error.chain().map(|cause| cause.to_string()).collect();
+    let mut causes: Vec<String> = failure.error.chain().map(ToString::to_string).collect();
     causes.dedup();
     // A message may hold a drawing of several lines; only its pieces are escaped.
     let text = causes.join(": ").lines().map(escape_text).collect::<Vec<_>>().join("\n");
@@ -99,7 +106,7 @@ mod tests {
     #[test]
     fn names() {
         assert_eq!(short_name("kern.log", 24), "kern.log");
-        assert_eq!(short_name("/var/log/archive/kern.log.1", 12), "…kern.log.1");
+        assert_eq!(short_name("/var/log/archive/kern.log.1", 12), "…/kern.log.1");
         assert_eq!(many(1, "line", "lines"), "1 line");
         assert_eq!(many(1_234, "line", "lines"), "1,234 lines");
     }

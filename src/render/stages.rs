@@ -74,7 +74,7 @@ pub(super) fn stops(packet: &Packet) -> Vec<Stop<'_>> {
 #[derive(Default)]
 struct Walk {
     /// The column of the TRACE line just before.
-    tracing: Option<Stage>,
+    traced: Option<Stage>,
     /// The built-in chain last seen on the IP layer.
     hook: Option<Hook>,
     /// The table last seen on the IP layer.
@@ -85,9 +85,9 @@ struct Walk {
 impl Walk {
     fn stage_of(&mut self, step: &Step, rest: &[Step]) -> Stage {
         let stage = self.own_stage(step, rest);
-        self.tracing = match &*step.hop.site {
+        self.traced = match &*step.hop.site {
             Site::Trace { .. } => Some(stage.clone()),
-            Site::Log { .. } => self.tracing.take(),
+            Site::Log { .. } => self.traced.take(),
             Site::Bridge { .. } | Site::BridgeLog { .. } => None,
         };
         stage
@@ -97,7 +97,7 @@ impl Walk {
         match &*step.hop.site {
             // A LOG rule's TRACE line comes right before the line it logs.
             Site::Log { prefix } => self
-                .tracing
+                .traced
                 .clone()
                 .unwrap_or_else(|| Stage::Log { bridge: false, prefix: prefix.to_vec() }),
             Site::BridgeLog { prefix } => Stage::Log { bridge: true, prefix: prefix.to_vec() },

@@ -29,24 +29,25 @@ pub(super) struct Splitter {
     open: bool,
     /// Where the open line begins, or the next one will.
     line_start: u64,
-    position: u64,
+    /// The offset behind the last byte taken.
+    taken: u64,
 }
 
 impl Splitter {
     /// Sets the offset of the first byte to come.
     pub(super) fn start_at(&mut self, offset: u64) {
-        *self = Self { line_start: offset, position: offset, ..Self::default() };
+        *self = Self { line_start: offset, taken: offset, ..Self::default() };
     }
 
-    /// The offset behind the last byte taken.
+    /// The offset behind the last line handed out: a line that is not complete yet lies after it.
     pub(super) fn position(&self) -> u64 {
-        self.position
+        self.line_start
     }
 
     /// Takes a block and hands out every line that ends in it.
     pub(super) fn push(&mut self, block: &[u8], sink: &mut dyn FnMut(RawLine<'_>)) {
-        let block_start = self.position;
-        self.position += block.len() as u64;
+        let block_start = self.taken;
+        self.taken += block.len() as u64;
         let mut begin = 0;
         for end in memchr_iter(b'\n', block) {
             let piece = &block[begin..end];
@@ -70,7 +71,7 @@ impl Splitter {
     pub(super) fn finish(&mut self, sink: &mut dyn FnMut(RawLine<'_>)) {
         if self.open {
             self.hand_out(sink);
-            self.line_start = self.position;
+            self.line_start = self.taken;
         }
     }
 

@@ -79,7 +79,10 @@ pub struct Source {
     ended: bool,
     failed: Option<io::Error>,
     splitter: Splitter,
+    /// The last bytes before the position.
     tail: Vec<u8>,
+    /// The last bytes read: the beginning of a line that is not complete yet among them.
+    recent: Vec<u8>,
     consumed: Arc<AtomicU64>,
 }
 
@@ -129,6 +132,7 @@ impl Source {
             failed: None,
             splitter: Splitter::default(),
             tail: Vec::new(),
+            recent: Vec::new(),
             consumed,
         };
         while source.filled < HEAD && !source.ended {
@@ -163,7 +167,7 @@ impl Source {
         &self.head
     }
 
-    /// How many unpacked bytes have been handed out as lines.
+    /// How many unpacked bytes have been handed out as lines: where to go on another time.
     pub fn position(&self) -> u64 {
         self.splitter.position()
     }
@@ -173,7 +177,7 @@ impl Source {
         self.consumed.load(Ordering::Relaxed)
     }
 
-    /// The last bytes read, at most [`HEAD`] of them.
+    /// The last bytes before [`Self::position`], at most [`HEAD`] of them.
     pub fn tail(&self) -> &[u8] {
         &self.tail
     }
@@ -187,7 +191,7 @@ impl Source {
                 let target = position.min(size);
                 let from = target.saturating_sub(HEAD as u64);
                 match read_between(file, from, target) {
-                    Ok(tail) => self.tail = tail,
+                    Ok(tail) => self.recent = tail,
                     Err(source) => {
                         return Err(SourceError::Read { name: self.name.clone(), source });
                     }
@@ -198,6 +202,7 @@ impl Source {
             }
             _ => self.read_past(position),
         };
+        self.tail.clone_from(&self.recent);
         self.splitter.start_at(reached);
         Ok(reached)
     }
@@ -209,12 +214,17 @@ impl Source {
         }
         let block = &self.block[..self.filled];
         self.splitter.push(block, sink);
-        remember_tail(&mut self.tail, block);
+        if let Some(end) = memchr::memrchr(b'\n', block) {
+            self.tail.clone_from(&self.recent);
+            remember(&mut self.tail, &block[..=end]);
+        }
+        remember(&mut self.recent, block);
         self.filled = 0;
         if !self.ended {
             return Ok(Progress::More);
         }
         self.splitter.finish(sink);
+        self.tail.clone_from(&self.recent);
         match self.failed.take() {
             None => Ok(Progress::End),
             Some(source) if self.packing == Packing::Plain => {
@@ -230,7 +240,7 @@ impl Source {
         loop {
             let left = usize::try_from(position - reached).unwrap_or(usize::MAX);
             let passed = left.min(self.filled);
-            remember_tail(&mut self.tail, &self.block[..passed]);
+            remember(&mut self.recent, &self.block[..passed]);
             self.block.copy_within(passed..self.filled, 0);
             self.filled -= passed;
             reached += passed as u64;
@@ -281,10 +291,10 @@ fn read_between(file: &mut File, from: u64, to: u64) -> io::Result<Vec<u8>> {
 }
 
 /// Keeps the last [`HEAD`] bytes of everything read.
-fn remember_tail(tail: &mut Vec<u8>, block: &[u8]) {
-    tail.extend_from_slice(&block[block.len().saturating_sub(HEAD)..]);
-    let extra = tail.len().saturating_sub(HEAD);
-    tail.drain(..extra);
+fn remember(last: &mut Vec<u8>, block: &[u8]) {
+    last.extend_from_slice(&block[block.len().saturating_sub(HEAD)..]);
+    let extra = last.len().saturating_sub(HEAD);
+    last.drain(..extra);
 }
 
 #[cfg(test)]

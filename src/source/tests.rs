@@ -65,15 +65,42 @@ fn lines_know_their_offsets_and_the_last_needs_no_newline() {
     assert_eq!(read(&mut open("\n")).0, empty);
 }
 
+/// Gives no more than so many bytes at a time.
+struct Drip(Cursor<Vec<u8>>, usize);
+
+impl Read for Drip {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let most = into.len().min(self.1);
+        self.0.read(&mut into[..most])
+    }
+}
+
+#[test]
+fn the_position_lies_before_a_line_that_is_not_complete() {
+    let text: Vec<u8> = (0..3_000).flat_map(|n| format!("line {n}\n").into_bytes()).collect();
+    let drip = Drip(Cursor::new(text.clone()), 1_037);
+    let mut source = Source::new("x".into(), Box::new(drip)).unwrap();
+    let mut lines = Lines::new();
+    loop {
+        let progress = source.lines(&mut keep(&mut lines)).unwrap();
+        if !matches!(progress, Progress::More) {
+            break;
+        }
+        let position = usize::try_from(source.position()).unwrap();
+        let handed_out: usize = lines.iter().map(|(_, line, _)| line.len() + 1).sum();
+        assert_eq!(position, handed_out);
+        assert!(text[..position].ends_with(source.tail()));
+        assert_eq!(source.tail().len(), position.min(super::HEAD));
+        // Who goes on from here sees exactly the other lines.
+        let mut rest = open(text.clone());
+        rest.skip_to(source.position()).unwrap();
+        assert_eq!(read(&mut rest).0.len(), 3_000 - lines.len());
+    }
+    assert_eq!(lines.len(), 3_000);
+}
+
 #[test]
 fn any_cut_into_blocks_gives_the_same_lines() {
-    struct Drip(Cursor<Vec<u8>>, usize);
-    impl Read for Drip {
-        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-            let most = into.len().min(self.1);
-            self.0.read(&mut into[..most])
-        }
-    }
     let text = b"one\ntwo two\n\n\nthree three three\nfour".to_vec();
     let (whole, _) = read(&mut open(text.clone()));
     for size in 1..=text.len() {

@@ -113,7 +113,7 @@ fn a_filter_error_points_at_its_column() {
 fn packets_show_those_without_a_connection_too() {
     let bench = Bench::with(&[REMOTE]);
     let ran = bench.run(&["packets", "--oldest"]);
-    ran.code(0).out_has("→ SYN 60 B").out_has("ARP 172.17.0.5 is-at");
+    ran.code(0).out_has("→  SYN 60 B").out_has("ARP 172.17.0.5 is-at");
     let rows = bench.run(&["packets", "--output", "ndjson"]).stdout();
     let packets: Vec<serde_json::Value> =
         rows.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

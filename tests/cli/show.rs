@@ -16,7 +16,8 @@ fn lanes_tell_the_whole_way() {
         .out_has("→ SYN 60 B")
         .out_has("← SYN·ACK 60 B")
         .out_has("› DOCKER rule 1 +")
-        .out_has("ARP 172.17.0.5 is-at")
+        .out_has("ARP is-at")
+        .out_has("172.17.0.5 is at 9e:93:85:3f:24:b5")
         .out_has("packet 1 in words");
     assert_eq!(ran.stderr(), "");
 }
