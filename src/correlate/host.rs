@@ -294,7 +294,8 @@ impl HostMachine {
         at_log_end: bool,
         out: &mut Vec<Outcome>,
     ) {
-        let Some(open) = self.packets.remove(packet) else { return };
+        let Some(mut open) = self.packets.remove(packet) else { return };
+        open.is_stranded = open.waits_for_neighbour(&self.ports);
         if let Some((keys, _)) = &open.identity {
             self.identities.remove(*keys, packet);
         }

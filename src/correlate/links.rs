@@ -239,7 +239,10 @@ impl HostMachine {
             return;
         }
         if open.is_local_out {
-            self.proxies.pair(connection, open.began_us);
+            let connections = &self.connections;
+            let is_under_way =
+                |near: ConnectionRef| connections.get(near).is_some_and(|near| near.tcp.is_open());
+            self.proxies.pair(connection, open.began_us, is_under_way);
         }
         self.proxies.remember(connection, open.began_us);
     }
@@ -292,15 +295,21 @@ impl ProxyPairs {
         self.opened.push_back((connection, began_us));
     }
 
-    /// Pairs an outgoing connection with those opened shortly before, latest first.
-    fn pair(&mut self, far: ConnectionRef, began_us: i64) {
+    /// Pairs an outgoing connection with those opened shortly before and still under way, latest first.
+    fn pair(
+        &mut self,
+        far: ConnectionRef,
+        began_us: i64,
+        is_under_way: impl Fn(ConnectionRef) -> bool,
+    ) {
         let nears = self
             .opened
             .iter()
             .rev()
             .take_while(|(_, opened_us)| began_us - opened_us <= PROXY_US)
             .take(16);
-        let nears: Vec<ConnectionRef> = nears.map(|(near, _)| *near).collect();
+        let nears: Vec<ConnectionRef> =
+            nears.map(|(near, _)| *near).filter(|near| is_under_way(*near)).collect();
         for near in nears {
             if self.pairs.len() == PAIRS * 4 {
                 self.pairs.pop_front();

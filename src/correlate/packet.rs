@@ -147,6 +147,8 @@ pub(super) struct OpenPacket {
     pub(super) is_piece: bool,
     /// REJECT answered it.
     pub(super) rejected: bool,
+    /// It was to leave through a bridge and was not seen leaving.
+    pub(super) is_stranded: bool,
     /// Lines are known to have been lost while it was open.
     pub(super) lossy: bool,
     pub(super) trust: Trust,
@@ -191,6 +193,7 @@ impl OpenPacket {
             is_noted: false,
             is_piece: false,
             rejected: false,
+            is_stranded: false,
             lossy: false,
             trust: sight.entry.trust,
             seen: StopSet::EMPTY,
@@ -338,7 +341,10 @@ impl OpenPacket {
     }
 
     fn advances_to(&self, stop: Stop, sight: &Sight<'_>) -> bool {
+        // Only its prefix tells a LOG rule: the same one again is another packet's line.
+        let logs_again = sight.place.table.is_none() && self.has_site(sight);
         self.stop != Some(stop)
+            && !logs_again
             && !ruled_out_by(stop).meets(self.seen_but_floods(stop))
             && self.ip_devices_agree(stop, sight.devices())
             && agree(self.ingress.macs, sight.entry.header.link.addresses())

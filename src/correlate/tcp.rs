@@ -79,6 +79,8 @@ pub(super) struct Side {
     end: Option<u32>,
     /// How far the peer has acknowledged it.
     acked: Option<u32>,
+    /// A segment of its own was logged, not only the peer's answers.
+    is_seen: bool,
     fin: bool,
 }
 
@@ -160,7 +162,16 @@ impl TcpTrack {
             } else {
                 (&mut self.original, &mut self.reply)
             };
+            own.is_seen = true;
+            let acks_unseen_fin = kind == Kind::Ack
+                && own.fin
+                && !peer.is_seen
+                && peer.acked.is_some_and(|acked| ack != acked && is_not_before(ack, acked));
             progress(own, peer, kind, seq, ack, payload);
+            // The peer's direction is not logged; what is acknowledged last is its FIN.
+            if acks_unseen_fin && matches!(self.state, TcpState::FinWait | TcpState::CloseWait) {
+                self.state = TcpState::LastAck;
+            }
         }
         self.state =
             if is_reply { after_reply(self.state, kind) } else { after_original(self.state, kind) };
@@ -176,6 +187,11 @@ impl TcpTrack {
     pub(super) fn has_acknowledged(&self, is_reply: bool, end: u32) -> bool {
         let side = if is_reply { &self.reply } else { &self.original };
         side.acked.is_some_and(|acked| is_not_before(acked, end))
+    }
+
+    /// Whether neither side has begun to close it.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.state, TcpState::SynSent | TcpState::SynRecv | TcpState::Established)
     }
 
     /// Whether both handshakes' directions were seen or implied.
