@@ -26,6 +26,17 @@ pub(super) const TIMEOUTS_S: [u32; 7] = [10, 30, 60, 120, 300, 600, 432_000];
 /// More device names than this are not listed.
 const INTERFACES: usize = 16;
 
+/// A TCP segment that took up sequence space.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Segment {
+    pub(super) seq: u32,
+    /// SYN and FIN, which make segments of one sequence number differ.
+    pub(super) markers: u16,
+    /// The IP identification, when it is one: a copy has another.
+    pub(super) ip_id: Option<u16>,
+    pub(super) packet: PacketKey,
+}
+
 /// A connection that may still get packets.
 #[derive(Debug)]
 #[expect(
@@ -64,7 +75,7 @@ pub(super) struct OpenConnection {
     /// Open packets of the original and the reply direction, oldest first.
     pub(super) open: [VecDeque<PacketRef>; 2],
     /// The latest TCP segments of both directions, to tell retransmissions.
-    pub(super) segments: [SmallVec<[(u32, PacketKey); 4]>; 2],
+    pub(super) segments: [SmallVec<[Segment; 4]>; 2],
     /// A packet of its original direction was delivered on this host.
     pub(super) is_local_in: bool,
     /// Its first packet was seen first on its way out.
@@ -206,6 +217,8 @@ impl OpenConnection {
 
     /// Takes in what one of its packets showed: `before` at one hook, `after` at a later one.
     ///
+    /// `shown` says whether two lines of one packet show the rewriting itself.
+    ///
     /// In reply direction the rewriting undoes what was done to the original one,
     /// and so tells it.
     pub(super) fn note_rewrite(
@@ -214,14 +227,14 @@ impl OpenConnection {
         before: FlowKey,
         after: FlowKey,
         rule: Option<Hop>,
+        shown: EvidenceOf,
     ) {
         match direction {
             Direction::Original => {
                 if before.destination() != after.destination() {
                     self.forward.dst = after.dst;
                     self.forward.dport = after.dport;
-                    let evidence =
-                        if rule.is_some() { EvidenceOf::Observed } else { EvidenceOf::Inferred };
+                    let evidence = if rule.is_some() { shown } else { EvidenceOf::Inferred };
                     self.note_nat(
                         NatKind::Dnat,
                         before.destination(),
@@ -234,13 +247,7 @@ impl OpenConnection {
                     self.forward.src = after.src;
                     self.forward.sport = after.sport;
                     let rule = self.source_rule.clone();
-                    self.note_nat(
-                        NatKind::Snat,
-                        before.source(),
-                        after.source(),
-                        rule,
-                        EvidenceOf::Observed,
-                    );
+                    self.note_nat(NatKind::Snat, before.source(), after.source(), rule, shown);
                 }
             }
             Direction::Reply => {

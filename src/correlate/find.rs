@@ -131,17 +131,12 @@ impl HostMachine {
 
     fn fit_without_identity(&self, packet: PacketRef, sight: &Sight<'_>) -> Option<Fit> {
         let open = self.packets.get(packet)?;
-        let same = match (&open.identity, sight.entry.header.ip()) {
-            // A frame, or the IP line behind a frame.
-            (None, _) => true,
-            (Some(_), Some(ip)) if sight.place.bridge => ip.length.is_none(),
-            (Some((_, known)), Some(ip)) => {
-                let lacks_sequence = ip.tcp().is_some_and(|tcp| tcp.seq_ack.is_none())
-                    || known
-                        .ip()
-                        .and_then(|known| known.tcp())
-                        .is_some_and(|tcp| tcp.seq_ack.is_none());
-                lacks_sequence && known.ip().is_some_and(|known| identity::same_packet(known, ip))
+        let same = match (open.last_whole_ip(), sight.entry.header.ip()) {
+            // Only frames so far, which tell no more than their flow.
+            (None, _) => open.is_bridge_only(),
+            (Some(_), Some(ip)) if sight.place.bridge && ip.length.is_none() => true,
+            (Some(known), Some(ip)) => {
+                (lacks_sequence(known) || lacks_sequence(ip)) && identity::same_packet(known, ip)
             }
             (Some(_), None) => false,
         };
@@ -242,6 +237,11 @@ impl HostMachine {
             open.confidence = open.confidence.max(confidence);
         }
     }
+}
+
+/// Whether a TCP line was logged without its sequence numbers, by which packets are told.
+fn lacks_sequence(ip: &Ip) -> bool {
+    ip.tcp().is_some_and(|tcp| tcp.seq_ack.is_none())
 }
 
 /// What would have been rewritten if the line were the packet's next one.

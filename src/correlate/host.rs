@@ -14,7 +14,7 @@ use super::index::IdentityIndex;
 use super::links::ProxyPairs;
 use super::lru::{Deadlines, Idle};
 use super::machine::{Limits, in_key_order};
-use super::packet::{Fit, OpenPacket, PacketRef, Ports, Sight};
+use super::packet::{Fit, OpenPacket, PacketRef, Ports, Sight, says_invalid};
 use super::place::Stop;
 use super::recent::{FirstFragments, Recent};
 use super::tracking::note_original_stop;
@@ -153,6 +153,9 @@ impl HostMachine {
         let Found { packet, fit, .. } = found;
         let header = self.share_header(packet, sight.entry.header, found.same_tail);
         if !found.same_tail {
+            if says_invalid(sight.entry.site) {
+                self.call_invalid(packet);
+            }
             let is_first_ip = self.packets[packet].is_bridge_only() && !sight.place.bridge;
             self.note_flow(packet, sight, fit, out);
             self.note_identity(packet, &header, out);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::connection::{ConnectionRef, side};
+use super::connection::{ConnectionRef, Segment, side};
 use super::flow::FlowKey;
 use super::host::HostMachine;
 use super::packet::{OpenPacket, PacketRef, Sight};
@@ -100,16 +100,19 @@ impl HostMachine {
         self.packets[packet].is_noted = true;
         let Some(connection) = self.connections.get_mut(connection) else { return };
         connection.tcp.segment(tcp, payload, direction == Direction::Reply);
-        if let (Some((seq, _)), true) = (tcp.seq_ack, occupies_sequence(tcp, payload))
-            && let Some(segments) = connection.segments.get_mut(side(direction))
-        {
-            if let Some((_, first)) = segments.iter().find(|(known, _)| *known == seq) {
-                self.retransmissions.push((key, *first));
-            } else {
+        let (Some((seq, _)), true) = (tcp.seq_ack, occupies_sequence(tcp, payload)) else { return };
+        let Some(segments) = connection.segments.get_mut(side(direction)) else { return };
+        let markers = tcp.flags.0 & (TcpFlags::SYN | TcpFlags::FIN);
+        let ip_id = ip.id.filter(|id| *id != 0);
+        let segment = Segment { seq, markers, ip_id, packet: key };
+        match segments.iter().find(|known| known.seq == seq && known.markers == markers) {
+            Some(first) if first.ip_id.is_some() && first.ip_id == ip_id => {}
+            Some(first) => self.retransmissions.push((key, first.packet)),
+            None => {
                 if segments.len() == SEGMENTS {
                     segments.remove(0);
                 }
-                segments.push((seq, key));
+                segments.push(segment);
             }
         }
     }

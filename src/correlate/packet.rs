@@ -36,11 +36,16 @@ pub(super) struct Sight<'e> {
 
 impl<'e> Sight<'e> {
     pub(super) fn of(entry: &'e Entry<'e>, now_us: i64, ports: &Ports) -> Self {
-        let place = Place::of(entry.site, &entry.header.devices);
         let devices = &entry.header.devices;
         let port = devices.input.or(devices.output);
+        // nft's bridge family logs like the others, but names the port instead of the bridge.
+        let at_port = matches!(**entry.site, Site::Log { .. })
+            && devices.physin.is_none()
+            && port.is_some_and(|port| ports.bridge_of(port).is_some());
+        let place = Place::of(entry.site, devices, at_port);
         let bridge = if place.bridge { port.and_then(|port| ports.bridge_of(port)) } else { None };
-        Self { entry, place, layer: layer_of(entry.site, entry.header), now_us, bridge }
+        let layer = if at_port { Layer::Bridge } else { layer_of(entry.site, entry.header) };
+        Self { entry, place, layer, now_us, bridge }
     }
 
     fn devices(&self) -> &'e Devices {
@@ -145,6 +150,8 @@ pub(super) struct OpenPacket {
     pub(super) is_noted: bool,
     /// A fragment's frame, which the kernel put together with others: not a packet of its own to conntrack.
     pub(super) is_piece: bool,
+    /// conntrack said that it belongs to no connection (`nf_conntrack_log_invalid`).
+    pub(super) is_invalid: bool,
     /// REJECT answered it.
     pub(super) rejected: bool,
     /// It was to leave through a bridge and was not seen leaving.
@@ -192,6 +199,7 @@ impl OpenPacket {
             released: false,
             is_noted: false,
             is_piece: false,
+            is_invalid: says_invalid(sight.entry.site),
             rejected: false,
             is_stranded: false,
             lossy: false,
@@ -231,6 +239,12 @@ impl OpenPacket {
     /// The latest IP header it showed, on whichever layer.
     pub(super) fn last_ip(&self) -> Option<&Ip> {
         self.steps.iter().rev().find_map(|step| step.header.ip())
+    }
+
+    /// The latest IP header that was printed whole, as nf-lines do.
+    pub(super) fn last_whole_ip(&self) -> Option<&Ip> {
+        let whole = |step: &OpenStep| step.header.ip().is_some_and(|ip| ip.length.is_some());
+        self.steps.iter().rev().find(|step| whole(step)).and_then(|step| step.header.ip())
     }
 
     /// Whether a line of the nat table shows that both translations were still open.
@@ -591,6 +605,11 @@ impl OpenPacket {
             steps,
         }
     }
+}
+
+/// Whether the line is conntrack's own remark about an invalid packet: `nf_ct_proto_6: bad checksum `.
+pub(super) fn says_invalid(site: &Site) -> bool {
+    matches!(site, Site::Log { prefix } if prefix.starts_with(b"nf_ct_"))
 }
 
 /// The stops a frame or packet passes before it is decided where it goes, and the way up.

@@ -120,8 +120,8 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn of(site: &Site, devices: &Devices) -> Self {
-        let bridge = site.is_bridge();
+    pub(super) fn of(site: &Site, devices: &Devices, at_port: bool) -> Self {
+        let bridge = site.is_bridge() || at_port;
         let table = site.table();
         let stops = match site.hook().and_then(|hook| Stop::of_hook(hook, bridge)) {
             Some(stop) => StopSet::of(&[stop]),

@@ -13,8 +13,8 @@ use super::host::{HostMachine, anomaly};
 use super::packet::{Fit, PacketRef, Sight};
 use super::place::Stop;
 use crate::model::{
-    AnomalyKind, Direction, Header, Hop, Layer, Outcome, PacketKey, Position, Protocol, Site,
-    SiteKind, Table, TcpFlags,
+    AnomalyKind, Direction, EvidenceOf, Header, Hop, Ip, Layer, Outcome, PacketKey, Position,
+    Protocol, Site, SiteKind, Table, TcpFlags,
 };
 
 /// A longer packet leaves an Ethernet port in fragments, unless segmentation is left to the device (TCP).
@@ -49,6 +49,9 @@ impl HostMachine {
         fit: Fit,
         out: &mut Vec<Outcome>,
     ) {
+        if self.packets[packet].is_invalid {
+            return;
+        }
         match FlowSight::of(sight.entry.header) {
             FlowSight::Whole(flow) => match self.fragment_parent(flow, sight) {
                 Some((connection, direction)) => self.join_piece(packet, connection, direction),
@@ -196,7 +199,17 @@ impl HostMachine {
     ) {
         let after = match FlowSight::of(sight.entry.header) {
             FlowSight::Error(inner) => return self.note_inner(packet, sight, inner, out),
-            FlowSight::None => return,
+            FlowSight::None => {
+                let is_fragment = sight.entry.header.ip().is_some_and(Ip::is_later_fragment);
+                if is_fragment && self.packets[packet].is_bridge_only() {
+                    // Its frame showed payload bytes as ports.
+                    self.leave_connection(packet);
+                    self.packets[packet].flow = None;
+                    self.place_fragment(packet, sight);
+                    self.count_earlier_lines(packet, sight.now_us);
+                }
+                return;
+            }
             told => told.key(),
         };
         let Some(after) = after else { return };
@@ -245,7 +258,13 @@ impl HostMachine {
             }
         };
         let rule = self.last_nat_rule(packet);
-        self.connections[connection].note_rewrite(direction, before, after, rule);
+        self.connections[connection].note_rewrite(
+            direction,
+            before,
+            after,
+            rule,
+            EvidenceOf::Observed,
+        );
     }
 
     /// A frame of ICMP was placed by its addresses; the IP line behind it tells the identifier.
@@ -315,6 +334,18 @@ impl HostMachine {
         self.leave_connection(packet);
         self.place_in_connection(packet, sight, fit, out);
         self.count_earlier_lines(packet, sight.now_us);
+    }
+
+    /// conntrack calls the packet invalid: it makes no connection, though it may speak of one.
+    pub(super) fn call_invalid(&mut self, packet: PacketRef) {
+        let open = &mut self.packets[packet];
+        open.is_invalid = true;
+        let alone = open
+            .connection
+            .is_some_and(|connection| self.connections[connection].is_one_open_packet());
+        if alone {
+            self.leave_connection(packet);
+        }
     }
 
     /// The lines a packet had before it came into its connection.
@@ -423,7 +454,13 @@ impl HostMachine {
         // The error undoes the translation on its way back: what it quoted first is what left the host.
         if self.lookup(before).is_none() {
             self.register(before, connection, direction);
-            self.connections[connection].note_rewrite(direction, after, before, None);
+            self.connections[connection].note_rewrite(
+                direction,
+                after,
+                before,
+                None,
+                EvidenceOf::Inferred,
+            );
         }
     }
 

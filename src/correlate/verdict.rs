@@ -24,6 +24,7 @@ pub(super) struct Knowledge {
     bridge: StopSet,
     nat_at_input: bool,
     letting_on: HashSet<(Layer, Arc<Site>), foldhash::fast::RandomState>,
+    ending: HashSet<(Layer, Arc<Site>), foldhash::fast::RandomState>,
 }
 
 impl Knowledge {
@@ -43,6 +44,17 @@ impl Knowledge {
         if self.letting_on.len() < SITES {
             self.letting_on.insert((step.layer, Arc::clone(&step.site)));
         }
+    }
+
+    /// Notes a place after which a line had to follow and did not.
+    fn learn_ending(&mut self, step: &OpenStep) {
+        if self.ending.len() < SITES {
+            self.ending.insert((step.layer, Arc::clone(&step.site)));
+        }
+    }
+
+    fn ends(&self, step: &OpenStep) -> bool {
+        self.ending.contains(&(step.layer, Arc::clone(&step.site)))
     }
 
     fn lets_on(&self, step: &OpenStep) -> bool {
@@ -130,7 +142,9 @@ fn judge_traced(
     let expected = knowledge.expects_more(last.layer, stop, packet.table)
         || (stop == Stop::Forward && knowledge.expects_frame(packet))
         || knowledge.expects_nat(packet, stop);
-    let must_have_more = expected && !packet.lossy && !at_log_end;
+    // The log's very end may have cut the path, unless this place is known to end paths.
+    let is_cut = at_log_end && !knowledge.ends(last);
+    let must_have_more = expected && !packet.lossy && !is_cut;
     if packet.rejected && (stop != Stop::Input || must_have_more) {
         return Verdict {
             kind: VerdictKind::Rejected,
@@ -143,6 +157,7 @@ fn judge_traced(
         if stop == Stop::Prerouting && !matches!(kind, SiteKind::Rule(_)) {
             return unknown(last);
         }
+        knowledge.learn_ending(last);
         return Verdict {
             kind: VerdictKind::Dropped,
             evidence: Some(VerdictEvidence::Absence),
