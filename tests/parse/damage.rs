@@ -138,6 +138,8 @@ fn a_value_that_may_have_been_longer_is_left_out() {
 
 #[test]
 fn a_trace_line_without_devices_is_lost_but_not_silently() {
+    use AnomalyKind::{CutLine, UnreadableNetfilterLine};
+    use LineKind::{Ebtables, Rejected, Trace};
     let output = read_lines([
         b"TRACE: raw:PREROUTING:pol".as_slice(),
         b"TRACE: raw:PREROUTING:policy:3 IN=eth",
@@ -145,9 +147,7 @@ fn a_trace_line_without_devices_is_lost_but_not_silently() {
         b"x IN=a OUT= MAC source = 02:00:00:00:00:01 MAC dest = 02:00",
         b"x IN=a OUT= MAC source = 02:zz",
     ]);
-    use LineKind::{Ebtables, Rejected, Trace};
     assert_eq!(output.kinds, [Rejected, Trace, Rejected, Ebtables, Rejected]);
-    use AnomalyKind::{CutLine, UnreadableNetfilterLine};
     let unreadable = UnreadableNetfilterLine;
     assert_eq!(output.anomaly_kinds(), [unreadable, CutLine, unreadable, CutLine, unreadable]);
 }
