@@ -1,7 +1,7 @@
 //! Lines that are cut, and lines that are not lines at all.
 
 use serde_json::Value;
-use tracecol::model::{AnomalyKind, LineKind, Network};
+use tracecol::model::{AnomalyKind, LineKind, LinkHeader, Network};
 
 use super::rendered::rendered;
 use super::{payload_of, read_lines};
@@ -158,6 +158,22 @@ fn an_anomaly_keeps_four_kibibytes_at_most() {
     let output = read_lines([line.as_bytes()]);
     assert_eq!(output.kinds, [LineKind::Rejected]);
     assert_eq!(output.anomalies[0].text.len(), 4096);
+}
+
+/// However long the line, its header stays small: it may be kept for a long time.
+#[test]
+fn a_header_stays_small() {
+    let line = format!(
+        "IN=a OUT= MAC={} SRC=192.0.2.9 DST=192.0.2.1 LEN=60 OPT ({}) {}",
+        "00:".repeat(5_000),
+        "00".repeat(5_000),
+        "word ".repeat(5_000)
+    );
+    let output = read_lines([line.as_bytes()]);
+    let header = &output.entries[0].header;
+    assert_eq!(header.unknown.as_ref().map(|unknown| unknown.len()), Some(1024));
+    assert_eq!(header.link, LinkHeader::Absent);
+    assert_eq!(header.ip().unwrap().options, None);
 }
 
 /// Lines made to be slow: each would take seconds if any step looked at all pairs of bytes.
