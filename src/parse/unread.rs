@@ -22,7 +22,15 @@ pub(super) fn reject(line: &LineInput<'_>, sink: Sink<'_>) -> LineKind {
 
 /// Whether a line that could not be read was netfilter's.
 pub(super) fn is_lost(line: &LineInput<'_>) -> bool {
-    locate::looks_like_netfilter(line.payload) || is_cut_trace(line)
+    locate::looks_like_netfilter(line.payload)
+        || is_cut_trace(line)
+        || may_be_kernels(line)
+            && (locate::looks_like_a_middle(line.payload) || locate::ends_in_devices(line.payload))
+}
+
+/// Programs may print the same words; their tag tells.
+fn may_be_kernels(line: &LineInput<'_>) -> bool {
+    line.tag.is_none_or(|tag| tag == b"kernel")
 }
 
 /// `** 91 printk messages dropped ** [   12.345678] …` of a console: a marker and a line.
@@ -34,12 +42,12 @@ pub(super) fn behind_dropped<'a>(line: &LineInput<'a>, sink: Sink<'_>) -> Option
     Some(LineInput { payload, ..*line })
 }
 
-/// `TRACE: ` and a known table, but no fields. Programs may trace too, so the tag counts.
+/// `TRACE: ` and a known table, but no fields.
 pub(super) fn is_cut_trace(line: &LineInput<'_>) -> bool {
     const TABLES: [&[u8]; 6] = [b"raw:", b"mangle:", b"nat:", b"filter:", b"security:", b"eb:"];
     let text = line.payload.strip_prefix(b"TRACE: ");
     text.is_some_and(|text| TABLES.iter().any(|table| text.starts_with(table)))
-        && line.tag.is_none_or(|tag| tag == b"kernel")
+        && may_be_kernels(line)
 }
 
 /// A line that did not come from the kernel: looked at, never used.
