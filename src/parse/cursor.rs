@@ -178,9 +178,12 @@ pub(super) fn hex_value(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0, |value: u32, &digit| Some((value << 4) | u32::from(nibble(digit)?)))
 }
 
+/// More digits than any header's options have.
+const MOST_DIGITS: usize = 256;
+
 /// The bytes that an even number of hexadecimal digits stand for.
 pub(super) fn hex_bytes(digits: &[u8]) -> Option<Box<[u8]>> {
-    if digits.is_empty() || !digits.len().is_multiple_of(2) {
+    if digits.is_empty() || !digits.len().is_multiple_of(2) || digits.len() > MOST_DIGITS {
         return None;
     }
     let mut bytes = Vec::with_capacity(digits.len() / 2);

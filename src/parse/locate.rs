@@ -98,22 +98,57 @@ fn begins_word(text: &[u8], at: usize) -> bool {
 
 /// Whether a line has any key without which it cannot be netfilter's.
 pub(super) fn has_signs(payload: &[u8]) -> bool {
-    const SIGNS: [&[u8]; 5] = [b"IN", b"OUT", b"SRC", b"source ", b"TTL"];
+    const SIGNS: [&[u8]; 11] = [
+        b"IN",
+        b"OUT",
+        b"SRC",
+        b"DST",
+        b"source ",
+        b"dest ",
+        b"tos",
+        b"priority",
+        b"TTL",
+        b"HOPLIMIT",
+        b"WINDOW",
+    ];
     memchr::memchr_iter(b'=', payload).any(|equals| {
         let before = payload.get(..equals).unwrap_or_default();
         SIGNS.iter().any(|sign| before.ends_with(sign))
     })
 }
 
-/// Whether a line has the words of a netfilter line at all.
+/// Whether a line has the words that only netfilter's lines begin with.
 pub(super) fn looks_like_netfilter(payload: &[u8]) -> bool {
-    let has = |key: &[u8]| memmem::find_iter(payload, key).any(|at| begins_word(payload, at));
-    has(b"IN=") && has(b"OUT=") || has(b"MAC source =") || is_middle(payload)
+    has_all(payload, &[b"IN=", b"OUT="]) || has_all(payload, &[b"MAC source ="])
 }
 
-/// A piece out of the middle of a line, as kernels that print each field by itself leave them.
-fn is_middle(payload: &[u8]) -> bool {
-    [b"TOS=0x".as_slice(), b"PREC=0x", b"TTL="].iter().all(|key| last_key(payload, key).is_some())
+/// Whether a line is a piece out of the middle of one: kernels that print each field by itself
+/// leave such pieces, and so do writers that die.
+pub(super) fn looks_like_a_middle(payload: &[u8]) -> bool {
+    const SETS: [&[&[u8]]; 8] = [
+        &[b"TOS=0x", b"PREC=0x", b"TTL="],
+        &[b"SRC=", b"DST="],
+        &[b"MACDST=", b"IPDST="],
+        &[b"HOPLIMIT=", b"FLOWLBL="],
+        &[b"WINDOW=", b"URGP="],
+        &[b"MAC dest =", b"proto = 0x"],
+        &[b"IP tos=0x", b"IP proto="],
+        &[b"IPv6 priority=0x", b"Next Header="],
+    ];
+    SETS.iter().any(|set| has_all(payload, set))
+}
+
+/// Whether a line ends between `IN=` and `OUT=`.
+pub(super) fn ends_in_devices(payload: &[u8]) -> bool {
+    let Some(at) = last_key(payload, b"IN=") else { return false };
+    let rest = payload.get(at..).unwrap_or_default();
+    let after = rest.get(name_window(rest).len()..).unwrap_or_default();
+    after.len() < b" OUT=".len() && b" OUT=".starts_with(after)
+}
+
+/// Whether every one of `keys` begins a word somewhere.
+fn has_all(payload: &[u8], keys: &[&[u8]]) -> bool {
+    keys.iter().all(|key| last_key(payload, key).is_some())
 }
 
 /// `PACKET: 2 2d66b5b7 …` of `xtables-monitor`: netlink's text, not the log's.

@@ -34,7 +34,8 @@ pub(super) type Kept<'a> = (Option<TailKey>, &'a Header);
 
 impl Memo {
     pub(super) fn new() -> Self {
-        Self { slots: vec![Slot::default(); SLOTS], unkept: Header::default() }
+        // Filled by the first line that is kept: most hosts of a log server send none.
+        Self { slots: Vec::new(), unkept: Header::default() }
     }
 
     /// The header of `tail`, when it is here.
@@ -49,6 +50,9 @@ impl Memo {
     /// Puts a header into its slot, unless the tail is too long to keep.
     pub(super) fn store(&mut self, tail: &[u8], header: Header) -> Kept<'_> {
         let place = place(tail);
+        if self.slots.is_empty() {
+            self.slots.resize_with(SLOTS, Slot::default);
+        }
         match self.slots.get_mut(usize::from(place)) {
             Some(slot) if tail.len() <= LONGEST => {
                 slot.tail.clear();

@@ -12,7 +12,9 @@
 
 mod cursor;
 mod ebt;
+mod emit;
 mod glued;
+mod line;
 mod locate;
 mod marker;
 mod memo;
@@ -20,5 +22,7 @@ mod ordered;
 mod parser;
 mod site;
 mod tolerant;
+mod unread;
 
-pub use parser::{LineInput, Parsed, Parser};
+pub use line::{LineInput, Parsed};
+pub use parser::Parser;

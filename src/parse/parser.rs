@@ -1,62 +1,18 @@
 //! One host's lines in, entries out.
 
-use crate::model::{
-    Anomaly, AnomalyKind, Entry, GapReason, Header, HostId, LineKind, LinkHeader, Network,
-    Position, Site, Stamp, TailKey, Trust,
-};
+use crate::model::{AnomalyKind, LineKind, Trust};
 use crate::parse::ebt::{self, Head, Piece, Torn};
-use crate::parse::locate;
-use crate::parse::memo::{Kept, Memo};
+use crate::parse::emit::{emit, entry, release, remark, remarks};
+use crate::parse::line::{LineInput, Parsed, Sink};
+use crate::parse::memo::Memo;
 use crate::parse::site::{self, Sites};
-use crate::parse::{glued, marker, ordered, tolerant};
-
-/// At most so many bytes of a line are kept with an anomaly.
-const LONGEST_TEXT: usize = 4096;
+use crate::parse::unread::{
+    behind_dropped, is_cut_trace, is_lost, marker_or_other, reject, says_nothing, suspect,
+};
+use crate::parse::{glued, locate, ordered, tolerant};
 
 /// At most so many lines are looked for in one.
 const MOST_LINES_IN_ONE: u32 = 8;
-
-/// One line, peeled out of its envelope.
-#[derive(Debug, Clone, Copy)]
-pub struct LineInput<'a> {
-    /// The host it belongs to.
-    pub host: HostId,
-    /// Where it stands.
-    pub position: Position,
-    /// When it was written.
-    pub stamp: Stamp,
-    /// How far its origin may be trusted.
-    pub trust: Trust,
-    /// What the kernel printed.
-    pub payload: &'a [u8],
-    /// The syslog tag, when the envelope has one.
-    pub tag: Option<&'a [u8]>,
-    /// kmsg's continuation flag: a hint only, since other sources lack it.
-    pub continuation: bool,
-}
-
-/// One thing that was read.
-#[derive(Debug, Clone)]
-pub enum Parsed<'a> {
-    /// An understood line.
-    Entry(Entry<'a>),
-    /// A line, or a part of one, that deserves a remark.
-    Anomaly(Anomaly),
-    /// Lines are said to be missing.
-    Gap {
-        /// Where it is said.
-        position: Position,
-        /// When it was said.
-        stamp: Stamp,
-        /// How many are missing, when it says so.
-        lost: Option<u64>,
-        /// Why they are missing.
-        reason: GapReason,
-    },
-}
-
-/// Where results go.
-type Sink<'s> = &'s mut dyn FnMut(Parsed<'_>);
 
 /// Reads the lines of one host.
 ///
@@ -277,75 +233,6 @@ impl Parser {
     }
 }
 
-/// Emits an nf-line.
-fn emit(
-    sites: &mut Sites,
-    line: &LineInput<'_>,
-    prefix: &[u8],
-    (key, header): Kept<'_>,
-    sink: Sink<'_>,
-) -> LineKind {
-    let site = sites.find(prefix, site::nf_site);
-    sink(Parsed::Entry(entry(line, site, header, key)));
-    remarks(line.position, line.payload, header, sink);
-    match **site {
-        Site::Trace { .. } => LineKind::Trace,
-        _ => LineKind::Log,
-    }
-}
-
-/// Emits a line that waited for its pieces.
-fn release(head: &Head, sink: Sink<'_>) {
-    let header = head.header();
-    sink(Parsed::Entry(Entry {
-        host: head.host,
-        position: head.position,
-        pieces: &head.pieces,
-        stamp: head.stamp,
-        trust: head.trust,
-        site: &head.site,
-        header: &header,
-        tail: None,
-    }));
-    if !head.pieces.is_empty() {
-        remark(AnomalyKind::TornEbtablesLine, head.position, &head.text, sink);
-    }
-    remarks(head.position, &head.text, &header, sink);
-}
-
-fn entry<'a>(
-    line: &LineInput<'_>,
-    site: &'a std::sync::Arc<Site>,
-    header: &'a Header,
-    tail: Option<TailKey>,
-) -> Entry<'a> {
-    Entry {
-        host: line.host,
-        position: line.position,
-        pieces: &[],
-        stamp: line.stamp,
-        trust: line.trust,
-        site,
-        header,
-        tail,
-    }
-}
-
-/// What the header says about itself.
-fn remarks(position: Position, text: &[u8], header: &Header, sink: Sink<'_>) {
-    if header.cut {
-        remark(AnomalyKind::CutLine, position, text, sink);
-    }
-    if let Some(unknown) = &header.unknown {
-        remark(AnomalyKind::UnknownWord, position, unknown, sink);
-    }
-}
-
-fn remark(kind: AnomalyKind, position: Position, text: &[u8], sink: Sink<'_>) {
-    let text = text.get(..LONGEST_TEXT).unwrap_or(text).into();
-    sink(Parsed::Anomaly(Anomaly { kind, position, text }));
-}
-
 fn is_blank(text: &[u8]) -> bool {
     text.iter().all(u8::is_ascii_whitespace)
 }
@@ -360,67 +247,4 @@ fn ebt_prefix(payload: &[u8], at: usize) -> &[u8] {
 fn cut_in_devices(payload: &[u8]) -> Option<usize> {
     let at = locate::first_in(payload)?;
     site::trace(payload.get(..at)?).map(|_| at)
-}
-
-/// Words behind the devices, and not one of them known: some script's `IN=a OUT=b`.
-fn says_nothing(header: &Header) -> bool {
-    let ports = header.devices.physin.or(header.devices.physout);
-    header.unknown.is_some()
-        && ports.is_none()
-        && header.link == LinkHeader::Absent
-        && header.network == Network::Absent
-}
-
-fn reject(line: &LineInput<'_>, sink: Sink<'_>) -> LineKind {
-    remark(AnomalyKind::UnreadableNetfilterLine, line.position, line.payload, sink);
-    LineKind::Rejected
-}
-
-/// Whether a line that could not be read was netfilter's.
-fn is_lost(line: &LineInput<'_>) -> bool {
-    locate::looks_like_netfilter(line.payload) || is_cut_trace(line)
-}
-
-/// `** 91 printk messages dropped ** [   12.345678] …` of a console: a marker and a line.
-fn behind_dropped<'a>(line: &LineInput<'a>, sink: Sink<'_>) -> Option<LineInput<'a>> {
-    let (loss, rest) = marker::dropped(line.payload)?;
-    let LineInput { position, stamp, .. } = *line;
-    sink(Parsed::Gap { position, stamp, lost: loss.lost, reason: loss.reason });
-    let payload = site::after_kernel_stamp(rest.trim_ascii_start());
-    Some(LineInput { payload, ..*line })
-}
-
-/// `TRACE: ` and a known table, but no fields. Programs may trace too, so the tag counts.
-fn is_cut_trace(line: &LineInput<'_>) -> bool {
-    const TABLES: [&[u8]; 6] = [b"raw:", b"mangle:", b"nat:", b"filter:", b"security:", b"eb:"];
-    let text = line.payload.strip_prefix(b"TRACE: ");
-    text.is_some_and(|text| TABLES.iter().any(|table| text.starts_with(table)))
-        && line.tag.is_none_or(|tag| tag == b"kernel")
-}
-
-/// A line that did not come from the kernel: looked at, never used.
-fn suspect(line: &LineInput<'_>, sink: Sink<'_>) -> LineKind {
-    let payload = line.payload;
-    let is_piece = matches!(ebt::piece(payload), Some(piece) if piece != Piece::Newline);
-    let netfilter = locate::fields(payload).is_some()
-        || locate::loose_fields(payload).is_some()
-        || is_piece
-        || locate::looks_like_netfilter(payload)
-        || is_cut_trace(line);
-    if netfilter && !locate::is_monitor_text(payload) {
-        remark(AnomalyKind::SuspectOrigin, line.position, payload, sink);
-        return LineKind::Suspect;
-    }
-    marker_or_other(line, sink)
-}
-
-fn marker_or_other(line: &LineInput<'_>, sink: Sink<'_>) -> LineKind {
-    let Some(loss) = marker::loss(line.payload, line.tag) else { return LineKind::Other };
-    sink(Parsed::Gap {
-        position: line.position,
-        stamp: line.stamp,
-        lost: loss.lost,
-        reason: loss.reason,
-    });
-    LineKind::Marker
 }

@@ -1,10 +1,10 @@
 //! Lines that are cut, and lines that are not lines at all.
 
 use serde_json::Value;
-use tracecol::model::{AnomalyKind, LineKind, Network};
+use tracecol::model::{AnomalyKind, LineKind, LinkHeader, Network};
 
 use super::rendered::rendered;
-use super::{payload_of, read_lines};
+use super::{input, payload_of, read_lines};
 
 /// Cut anywhere, a line gives no field that the whole line does not have, but for a number or
 /// address that was cut itself.
@@ -138,6 +138,8 @@ fn a_value_that_may_have_been_longer_is_left_out() {
 
 #[test]
 fn a_trace_line_without_devices_is_lost_but_not_silently() {
+    use AnomalyKind::{CutLine, UnreadableNetfilterLine};
+    use LineKind::{Ebtables, Rejected, Trace};
     let output = read_lines([
         b"TRACE: raw:PREROUTING:pol".as_slice(),
         b"TRACE: raw:PREROUTING:policy:3 IN=eth",
@@ -145,11 +147,34 @@ fn a_trace_line_without_devices_is_lost_but_not_silently() {
         b"x IN=a OUT= MAC source = 02:00:00:00:00:01 MAC dest = 02:00",
         b"x IN=a OUT= MAC source = 02:zz",
     ]);
-    use LineKind::{Ebtables, Rejected, Trace};
     assert_eq!(output.kinds, [Rejected, Trace, Rejected, Ebtables, Rejected]);
-    use AnomalyKind::{CutLine, UnreadableNetfilterLine};
     let unreadable = UnreadableNetfilterLine;
     assert_eq!(output.anomaly_kinds(), [unreadable, CutLine, unreadable, CutLine, unreadable]);
+}
+
+/// The head is gone: nothing to place the line by, but it is not somebody else's.
+#[test]
+fn a_line_whose_head_is_gone_is_lost_but_not_silently() {
+    for line in [
+        "51:e1:0d:58:f6:08:00 SRC=192.0.2.9 DST=192.0.",
+        "40 TOS=0x00 PREC=0x00 TTL=41 ID=45599 PROTO=TCP SPT=43348 DPT=1100 ",
+        "TC=0 HOPLIMIT=255 FLOWLBL=0 PROTO=ICMPv6 TYPE=135 CODE=0 ",
+        "ACK=3468773411 WINDOW=63 RES=0x00 ACK URGP=0 OPT (0101080A) ",
+        "e:31 MAC dest = 02:00:00:00:00:02 proto = 0x0800 IP SRC=192.0.2.9 IP DST=192.0.2.1, IP tos=0x00, IP proto=1",
+        "92.0.2.1, IP tos=0x00, IP proto=17 SPT=60651 DPT=7778",
+        "MACSRC=02:00:00:00:00:01 IPSRC=192.0.2.9 MACDST=00:00:00:00:00:00 IPDST=192.0.2.1",
+        "[UFW BLOCK] IN=eth0",
+        "[UFW BLOCK] IN=eth0 OUT",
+        "0:0005, IPv6 priority=0x0, Next Header=6 SPT=51078 DPT=6379",
+    ] {
+        let output = read_lines([line.as_bytes()]);
+        assert_eq!(output.kinds, [LineKind::Rejected], "{line}");
+        assert_eq!(output.anomaly_kinds(), [AnomalyKind::UnreadableNetfilterLine], "{line}");
+    }
+    let mut line = input(0, b"copy SRC=left DST=right done");
+    line.tag = Some(b"app");
+    let kind = tracecol::parse::Parser::new().push(&line, &mut |_| panic!("nothing to say"));
+    assert_eq!(kind, LineKind::Other);
 }
 
 #[test]
@@ -158,6 +183,22 @@ fn an_anomaly_keeps_four_kibibytes_at_most() {
     let output = read_lines([line.as_bytes()]);
     assert_eq!(output.kinds, [LineKind::Rejected]);
     assert_eq!(output.anomalies[0].text.len(), 4096);
+}
+
+/// However long the line, its header stays small: it may be kept for a long time.
+#[test]
+fn a_header_stays_small() {
+    let line = format!(
+        "IN=a OUT= MAC={} SRC=192.0.2.9 DST=192.0.2.1 LEN=60 OPT ({}) {}",
+        "00:".repeat(5_000),
+        "00".repeat(5_000),
+        "word ".repeat(5_000)
+    );
+    let output = read_lines([line.as_bytes()]);
+    let header = &output.entries[0].header;
+    assert_eq!(header.unknown.as_ref().map(|unknown| unknown.len()), Some(1024));
+    assert_eq!(header.link, LinkHeader::Absent);
+    assert_eq!(header.ip().unwrap().options, None);
 }
 
 /// Lines made to be slow: each would take seconds if any step looked at all pairs of bytes.

@@ -12,6 +12,7 @@ mod memo;
 mod odd;
 mod prefixes;
 mod rendered;
+mod strategies;
 mod torn;
 
 use tracecol::model::{

@@ -93,6 +93,15 @@ fn a_lone_newline_ends_an_open_head_and_is_nothing_otherwise() {
 }
 
 #[test]
+fn a_cut_piece_gives_what_it_has() {
+    let head = head("x", "0800");
+    let piece = " IP SRC=192.0.2.9 IP DST=192.0.2.1, IP to";
+    let output = read(&[&head, piece, NF]);
+    assert_eq!(mended(&output), [format!("{head} IP SRC=192.0.2.9 IP DST=192.0.2.1")]);
+    assert_eq!(output.anomaly_kinds(), [AnomalyKind::TornEbtablesLine, AnomalyKind::CutLine]);
+}
+
+#[test]
 fn missing_ports_leave_a_cut_line() {
     let head = format!("{}{IP}", head("x", "0800"));
     let output = read(&[&head]);

@@ -26,10 +26,16 @@ pub(super) fn link(cursor: &mut Cursor<'_>, header: &mut Header) -> Option<()> {
     Some(())
 }
 
+/// The text of 64 octets: no link-layer header is longer.
+pub(in crate::parse) const LONGEST_OCTETS: usize = 191;
+
 /// The octets after `MAC=` that are no Ethernet header.
 fn raw_link(text: &[u8]) -> Option<LinkHeader> {
     if text.is_empty() {
         return Some(LinkHeader::Octets(Box::default()));
+    }
+    if text.len() > LONGEST_OCTETS {
+        return None;
     }
     let octets: Option<Box<[u8]>> =
         text.split(|&byte| byte == b':').map(|group| colon_octets(group).map(|[o]| o)).collect();

@@ -20,7 +20,7 @@ use std::net::IpAddr;
 use crate::model::{Devices, Header, IfName, Ip, IpFlags, Network, Transport};
 use crate::parse::cursor::Cursor;
 
-pub(super) use link::{ethernet, tunnel};
+pub(super) use link::{LONGEST_OCTETS, ethernet, tunnel};
 
 /// Reads a line from its `IN=` on; also returns what follows the last field.
 pub(super) fn header(tail: &[u8]) -> Option<(Header, &[u8])> {

@@ -12,6 +12,9 @@ use crate::parse::tolerant::set;
 use crate::parse::tolerant::values::hex32;
 use crate::parse::tolerant::words::{Word, Words};
 
+/// So many bytes of unknown words are kept; the kernel's whole line has no more.
+const MOST_UNKNOWN: usize = 1024;
+
 /// What to do with a last value that has no blank behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Last {
@@ -175,6 +178,7 @@ impl Reading {
         for part in parts {
             self.unknown.extend_from_slice(part);
         }
+        self.unknown.truncate(MOST_UNKNOWN);
     }
 
     /// Whether the last value is better left out if the line ends early.

@@ -40,6 +40,9 @@ pub(super) fn octets(text: &[u8]) -> Option<LinkHeader> {
     if text.is_empty() {
         return Some(LinkHeader::Octets(Box::default()));
     }
+    if text.len() > ordered::LONGEST_OCTETS {
+        return None;
+    }
     let octets: Option<Box<[u8]>> = groups(text).map(two_digits).collect();
     let octets = octets?;
     match <&[u8; 14]>::try_from(&*octets) {
@@ -51,6 +54,7 @@ pub(super) fn octets(text: &[u8]) -> Option<LinkHeader> {
 /// A hardware address of six octets; a leading zero may be missing.
 pub(super) fn mac(text: &[u8]) -> Option<Mac> {
     let octets: Option<Vec<u8>> = groups(text)
+        .take(7)
         .map(|group| if group.len() == 1 { hex8(group) } else { two_digits(group) })
         .collect();
     Some(Mac(<[u8; 6]>::try_from(octets?).ok()?))
