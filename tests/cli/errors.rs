@@ -46,7 +46,7 @@ fn misuse_is_two_and_help_is_zero() {
 #[test]
 fn a_closed_pipe_is_quiet() {
     let bench = Bench::with(&[REMOTE]);
-    // More output than a pipe holds, so that writing really fails.
+    // Nobody reads: the first write fails.
     let id = bench.ids(&["ls"]).remove(0);
     let mut child = Command::new(assert_cmd::cargo::cargo_bin!("tracecol"))
         .args(["--db", bench.database().to_str().unwrap(), "show", &id, "--output", "json"])
