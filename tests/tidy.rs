@@ -58,7 +58,7 @@ const IMPURE: &[&str] = &[
     ".await",
     "chrono::Utc::now",
     "chrono::Local",
-    "tracing",
+    "tracing::",
     "println!",
     "eprintln!",
     "Mutex",

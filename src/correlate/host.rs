@@ -294,7 +294,8 @@ impl HostMachine {
         at_log_end: bool,
         out: &mut Vec<Outcome>,
     ) {
-        let Some(open) = self.packets.remove(packet) else { return };
+        let Some(mut open) = self.packets.remove(packet) else { return };
+        open.is_stranded = open.waits_for_neighbour(&self.ports);
         if let Some((keys, _)) = &open.identity {
             self.identities.remove(*keys, packet);
         }
@@ -313,7 +314,7 @@ impl HostMachine {
             connection.closed_packets += 1;
             if let Some(direction) = open.direction {
                 connection.forget_packet(direction, packet);
-                if direction != Direction::Related {
+                if direction != Direction::Related && !open.is_piece {
                     connection.tally.add(&verdict, direction == Direction::Reply);
                 }
             }

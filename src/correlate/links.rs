@@ -8,7 +8,7 @@ use super::host::HostMachine;
 use super::packet::{OpenPacket, PacketRef, Sight};
 use super::place::Stop;
 use super::recent::FragmentKey;
-use super::tcp;
+use super::tcp::{self, Bytes};
 use crate::model::{
     Direction, Header, Ip, IpFlags, Link, LinkKind, LinkTarget, Network, Outcome, PacketKey,
     Protocol, Site, SiteKind, Tcp, TcpFlags,
@@ -239,7 +239,10 @@ impl HostMachine {
             return;
         }
         if open.is_local_out {
-            self.proxies.pair(connection, open.began_us);
+            let connections = &self.connections;
+            let is_under_way =
+                |near: ConnectionRef| connections.get(near).is_some_and(|near| near.tcp.is_open());
+            self.proxies.pair(connection, open.began_us, is_under_way);
         }
         self.proxies.remember(connection, open.began_us);
     }
@@ -255,9 +258,13 @@ impl HostMachine {
             if !one.is_local_in || !dials_elsewhere || self.proxies.is_linked(near, far) {
                 continue;
             }
-            let sent = (one.tcp.original.bytes(), one.tcp.reply.bytes());
-            let (Some(there), Some(back)) = sent else { continue };
-            if sent != (other.tcp.original.bytes(), other.tcp.reply.bytes()) || there + back == 0 {
+            let (Some(there), Some(back)) = (
+                same_bytes(one.tcp.original.bytes(), other.tcp.original.bytes()),
+                same_bytes(one.tcp.reply.bytes(), other.tcp.reply.bytes()),
+            ) else {
+                continue;
+            };
+            if there + back == 0 {
                 continue;
             }
             let later_us = other.began_us.saturating_sub(one.began_us);
@@ -288,15 +295,21 @@ impl ProxyPairs {
         self.opened.push_back((connection, began_us));
     }
 
-    /// Pairs an outgoing connection with those opened shortly before, latest first.
-    fn pair(&mut self, far: ConnectionRef, began_us: i64) {
+    /// Pairs an outgoing connection with those opened shortly before and still under way, latest first.
+    fn pair(
+        &mut self,
+        far: ConnectionRef,
+        began_us: i64,
+        is_under_way: impl Fn(ConnectionRef) -> bool,
+    ) {
         let nears = self
             .opened
             .iter()
             .rev()
             .take_while(|(_, opened_us)| began_us - opened_us <= PROXY_US)
             .take(16);
-        let nears: Vec<ConnectionRef> = nears.map(|(near, _)| *near).collect();
+        let nears: Vec<ConnectionRef> =
+            nears.map(|(near, _)| *near).filter(|near| is_under_way(*near)).collect();
         for near in nears {
             if self.pairs.len() == PAIRS * 4 {
                 self.pairs.pop_front();
@@ -323,6 +336,11 @@ impl ProxyPairs {
         }
         self.linked.extend([near, far]);
     }
+}
+
+/// The payload both connections carried in one direction, when it can be the same.
+fn same_bytes(one: Option<Bytes>, other: Option<Bytes>) -> Option<u32> {
+    one?.common(other?)
 }
 
 fn ended_at_a_rule(open: &OpenPacket) -> bool {

@@ -143,8 +143,12 @@ pub(super) struct OpenPacket {
     pub(super) released: bool,
     /// Its transport header was taken into its connection's state.
     pub(super) is_noted: bool,
+    /// A fragment's frame, which the kernel put together with others: not a packet of its own to conntrack.
+    pub(super) is_piece: bool,
     /// REJECT answered it.
     pub(super) rejected: bool,
+    /// It was to leave through a bridge and was not seen leaving.
+    pub(super) is_stranded: bool,
     /// Lines are known to have been lost while it was open.
     pub(super) lossy: bool,
     pub(super) trust: Trust,
@@ -187,7 +191,9 @@ impl OpenPacket {
             twin: false,
             released: false,
             is_noted: false,
+            is_piece: false,
             rejected: false,
+            is_stranded: false,
             lossy: false,
             trust: sight.entry.trust,
             seen: StopSet::EMPTY,
@@ -335,7 +341,10 @@ impl OpenPacket {
     }
 
     fn advances_to(&self, stop: Stop, sight: &Sight<'_>) -> bool {
+        // Only its prefix tells a LOG rule: the same one again is another packet's line.
+        let logs_again = sight.place.table.is_none() && self.has_site(sight);
         self.stop != Some(stop)
+            && !logs_again
             && !ruled_out_by(stop).meets(self.seen_but_floods(stop))
             && self.ip_devices_agree(stop, sight.devices())
             && agree(self.ingress.macs, sight.entry.header.link.addresses())

@@ -79,6 +79,8 @@ pub(super) struct Side {
     end: Option<u32>,
     /// How far the peer has acknowledged it.
     acked: Option<u32>,
+    /// A segment of its own was logged, not only the peer's answers.
+    is_seen: bool,
     fin: bool,
 }
 
@@ -95,10 +97,30 @@ impl Side {
         }
     }
 
-    /// Payload bytes sent so far; `None` when the start is not in the log.
-    pub(super) fn bytes(&self) -> Option<u32> {
+    /// Payload bytes sent so far; `None` when the start is not in the log. A FIN that was only
+    /// acknowledged, not logged, cannot be told from a byte.
+    pub(super) fn bytes(&self) -> Option<Bytes> {
         let sent = self.end?.wrapping_sub(self.isn?).wrapping_sub(1);
-        Some(if self.fin && sent > 0 { sent - 1 } else { sent })
+        Some(if self.fin {
+            Bytes { least: sent.saturating_sub(1), most: sent.saturating_sub(1) }
+        } else {
+            Bytes { least: sent.saturating_sub(1), most: sent }
+        })
+    }
+}
+
+/// How many payload bytes a side has sent, to within a FIN that was not logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bytes {
+    pub(super) least: u32,
+    pub(super) most: u32,
+}
+
+impl Bytes {
+    /// Whether both can be the same amount; the amount, if so.
+    pub(super) fn common(self, other: Self) -> Option<u32> {
+        let (least, most) = (self.least.max(other.least), self.most.min(other.most));
+        (least <= most).then_some(most)
     }
 }
 
@@ -140,7 +162,16 @@ impl TcpTrack {
             } else {
                 (&mut self.original, &mut self.reply)
             };
+            own.is_seen = true;
+            let acks_unseen_fin = kind == Kind::Ack
+                && own.fin
+                && !peer.is_seen
+                && peer.acked.is_some_and(|acked| ack != acked && is_not_before(ack, acked));
             progress(own, peer, kind, seq, ack, payload);
+            // The peer's direction is not logged; what is acknowledged last is its FIN.
+            if acks_unseen_fin && matches!(self.state, TcpState::FinWait | TcpState::CloseWait) {
+                self.state = TcpState::LastAck;
+            }
         }
         self.state =
             if is_reply { after_reply(self.state, kind) } else { after_original(self.state, kind) };
@@ -156,6 +187,11 @@ impl TcpTrack {
     pub(super) fn has_acknowledged(&self, is_reply: bool, end: u32) -> bool {
         let side = if is_reply { &self.reply } else { &self.original };
         side.acked.is_some_and(|acked| is_not_before(acked, end))
+    }
+
+    /// Whether neither side has begun to close it.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.state, TcpState::SynSent | TcpState::SynRecv | TcpState::Established)
     }
 
     /// Whether both handshakes' directions were seen or implied.
@@ -195,6 +231,11 @@ fn progress(own: &mut Side, peer: &mut Side, kind: Kind, seq: u32, ack: u32, pay
         Kind::Ack => {
             if let Some(payload) = payload {
                 own.saw_end(seq.wrapping_add(payload));
+            }
+            // The handshake's last ACK tells the ISN of a SYN-ACK that was not logged.
+            let ends_handshake = own.isn.is_some_and(|isn| seq == isn.wrapping_add(1));
+            if ends_handshake && payload == Some(0) && peer.isn.is_none() && peer.end.is_none() {
+                peer.isn = Some(ack.wrapping_sub(1));
             }
         }
         Kind::Rst | Kind::None => {}

@@ -51,12 +51,14 @@ impl HostMachine {
     ) {
         match FlowSight::of(sight.entry.header) {
             FlowSight::Whole(flow) => match self.fragment_parent(flow, sight) {
-                Some((connection, direction)) => self.join(packet, connection, direction),
+                Some((connection, direction)) => self.join_piece(packet, connection, direction),
                 None => self.place_by_flow(packet, flow, sight, fit, out),
             },
             FlowSight::AddressesOnly(flow) => {
                 // ICMPv6 frames may be neighbour discovery, which is nobody's connection.
-                if flow.src.is_ipv4() && !flow.dst.is_multicast() {
+                if let Some((connection, direction)) = self.fragment_parent(flow, sight) {
+                    self.join_piece(packet, connection, direction);
+                } else if flow.src.is_ipv4() && !flow.dst.is_multicast() {
                     self.place_by_flow(packet, flow, sight, fit, out);
                 }
             }
@@ -86,10 +88,15 @@ impl HostMachine {
         let known = self.lookup(flow);
         let known =
             known.filter(|(connection, _)| !self.starts_anew(*connection, sight.entry.header));
-        let (connection, direction) = match known {
+        let (connection, mut direction) = match known {
             Some(known) => known,
             None => self.open_connection(packet, flow, sight, fit, out),
         };
+        // A host that talks to itself under one address shows one tuple both ways.
+        if flow == flow.reversed() {
+            let answers = is_answer(sight.entry.header);
+            direction = if answers { Direction::Reply } else { Direction::Original };
+        }
         self.join(packet, connection, direction);
         if !sight.place.bridge {
             self.note_transport(packet, sight);
@@ -103,11 +110,9 @@ impl HostMachine {
         flow: FlowKey,
         sight: &Sight<'_>,
     ) -> Option<(ConnectionRef, Direction)> {
-        if !sight.place.bridge
-            || flow.protocol == Protocol::TCP
-            || !flow.has_ports()
-            || self.lookup(flow).is_some()
-        {
+        // ICMP frames print no ports at all, garbage ones are nobody's name.
+        let tells_nothing = flow.protocol.is_icmp() || self.lookup(flow).is_none();
+        if !sight.place.bridge || flow.protocol == Protocol::TCP || !tells_nothing {
             return None;
         }
         let parent = self.recent.latest_first().find_map(|packet| {
@@ -115,7 +120,9 @@ impl HostMachine {
             let (_, header) = open.identity.as_ref()?;
             let is_split = header.ip()?.length? > ETHERNET_MTU;
             let same_way = open.flow?.addresses_only() == flow.addresses_only();
-            (is_split && same_way && open.has_seen(Stop::BridgePostrouting)).then_some(open)
+            let at_hand = sight.now_us.saturating_sub(open.touched_us) <= FRAGMENTS_US;
+            (at_hand && is_split && same_way && open.has_seen(Stop::BridgePostrouting))
+                .then_some(open)
         })?;
         Some((parent.connection?, parent.direction?))
     }
@@ -169,6 +176,14 @@ impl HostMachine {
         let open = &mut self.packets[packet];
         open.connection = Some(connection);
         open.direction = Some(direction);
+    }
+
+    /// A fragment's frame belongs to its datagram's connection; conntrack counts the datagram once.
+    fn join_piece(&mut self, packet: PacketRef, connection: ConnectionRef, direction: Direction) {
+        let open = &mut self.packets[packet];
+        open.connection = Some(connection);
+        open.direction = Some(direction);
+        open.is_piece = true;
     }
 
     /// A packet's line shows another tuple than the line before: NAT, or a name learnt at last.
@@ -337,9 +352,9 @@ impl HostMachine {
             })
             .collect();
         for piece in pieces {
-            if self.packets[piece].connection != Some(connection) {
+            if !self.packets[piece].is_piece {
                 self.leave_connection(piece);
-                self.join(piece, connection, direction);
+                self.join_piece(piece, connection, direction);
                 self.count_earlier_lines(piece, sight.now_us);
             }
         }

@@ -123,6 +123,10 @@ fn judge_traced(
     if went_on_by_bridge(packet) {
         return accepted(packet, last);
     }
+    // Held for a neighbour's address, as far as can be seen: nobody let it out.
+    if stop == Stop::Postrouting && packet.is_stranded && knowledge.bridge.has(Stop::BridgeOutput) {
+        return unknown(last);
+    }
     let expected = knowledge.expects_more(last.layer, stop, packet.table)
         || (stop == Stop::Forward && knowledge.expects_frame(packet))
         || knowledge.expects_nat(packet, stop);

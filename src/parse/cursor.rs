@@ -43,6 +43,26 @@ impl<'a> Cursor<'a> {
         Some(())
     }
 
+    /// Steps over `word` where the kernel stops printing: with a blank, without one, or
+    /// before the bracket that closes a quoted packet.
+    #[inline]
+    pub(super) fn eat_last<const N: usize>(&mut self, word: &[u8; N]) -> Option<()> {
+        let mut trial = *self;
+        trial.eat(word)?;
+        trial.last_blank()?;
+        *self = trial;
+        Some(())
+    }
+
+    /// The blank after a last word, or what may stand in its place.
+    #[inline]
+    pub(super) fn last_blank(&mut self) -> Option<()> {
+        if self.rest.starts_with(b"]") {
+            return Some(());
+        }
+        self.blank()
+    }
+
     /// Steps over one blank, or stays at the end.
     #[inline]
     pub(super) fn blank(&mut self) -> Option<()> {
@@ -53,7 +73,8 @@ impl<'a> Cursor<'a> {
     /// The bytes up to the next blank, which is stepped over too.
     #[inline]
     pub(super) fn word(&mut self) -> &'a [u8] {
-        let end = memchr::memchr(b' ', self.rest).unwrap_or(self.rest.len());
+        // Words are short: a loop beats a search by vectors.
+        let end = self.rest.iter().position(|&byte| byte == b' ').unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at_checked(end).unwrap_or((self.rest, b""));
         self.rest = rest.get(1..).unwrap_or(b"");
         word
@@ -130,6 +151,15 @@ impl<'a> Cursor<'a> {
         self.rest = rest;
         Some(Mac(octets))
     }
+
+    /// `N` octets in `LENGTH` bytes, and the blank after them.
+    #[inline]
+    pub(super) fn octets<const LENGTH: usize, const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (text, rest) = self.rest.split_first_chunk::<LENGTH>()?;
+        let octets = colon_octets::<N>(text)?;
+        self.rest = after_blank(rest)?;
+        Some(octets)
+    }
 }
 
 fn after_blank(rest: &[u8]) -> Option<&[u8]> {
@@ -153,7 +183,11 @@ pub(super) fn hex_bytes(digits: &[u8]) -> Option<Box<[u8]>> {
     if digits.is_empty() || !digits.len().is_multiple_of(2) {
         return None;
     }
-    digits.chunks_exact(2).map(octet).collect()
+    let mut bytes = Vec::with_capacity(digits.len() / 2);
+    for pair in digits.chunks_exact(2) {
+        bytes.push(octet(pair)?);
+    }
+    Some(bytes.into_boxed_slice())
 }
 
 /// The value of decimal digits and nothing else.
@@ -215,11 +249,26 @@ fn octet(digits: &[u8]) -> Option<u8> {
     }
 }
 
+#[inline]
 fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
+    match NIBBLES[usize::from(digit)] {
+        NO_DIGIT => None,
+        value => Some(value),
     }
 }
+
+const NO_DIGIT: u8 = 0xff;
+
+/// The value of every byte as a hexadecimal digit.
+static NIBBLES: [u8; 256] = {
+    let mut table = [NO_DIGIT; 256];
+    let digits = b"0123456789abcdef";
+    let capitals = b"0123456789ABCDEF";
+    let mut value = 0;
+    while value < 16 {
+        table[digits[value as usize] as usize] = value;
+        table[capitals[value as usize] as usize] = value;
+        value += 1;
+    }
+    table
+};

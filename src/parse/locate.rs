@@ -34,7 +34,7 @@ pub(super) fn first_in(payload: &[u8]) -> Option<usize> {
 
 /// `FWIN=IN=eth0`: within one word the last `IN=` counts.
 fn last_in_of_word(text: &[u8]) -> usize {
-    memmem::rfind(name_window(text), b"IN=").unwrap_or(0)
+    name_window(text).windows(3).rposition(|bytes| bytes == b"IN=").unwrap_or(0)
 }
 
 /// The bytes up to the next blank, or as many as a device name could ever have.
@@ -94,6 +94,15 @@ fn last_key(text: &[u8], key: &[u8]) -> Option<usize> {
 fn begins_word(text: &[u8], at: usize) -> bool {
     let before = at.checked_sub(1).and_then(|before| text.get(before));
     before.is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_')
+}
+
+/// Whether a line has any key without which it cannot be netfilter's.
+pub(super) fn has_signs(payload: &[u8]) -> bool {
+    const SIGNS: [&[u8]; 5] = [b"IN", b"OUT", b"SRC", b"source ", b"TTL"];
+    memchr::memchr_iter(b'=', payload).any(|equals| {
+        let before = payload.get(..equals).unwrap_or_default();
+        SIGNS.iter().any(|sign| before.ends_with(sign))
+    })
 }
 
 /// Whether a line has the words of a netfilter line at all.

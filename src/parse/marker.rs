@@ -45,9 +45,8 @@ const UNCOUNTED: &[(&[u8], GapReason)] = &[
 const LONGEST: usize = 512;
 
 /// One of these stands in every marker; most lines have none of them.
-static SIGNS: LazyLock<[Finder<'static>; 5]> = LazyLock::new(|| {
-    ["suppressed", "lost", "Missed ", " drop", "increase S_SIZE"].map(Finder::new)
-});
+static SIGNS: LazyLock<[Finder<'static>; 5]> =
+    LazyLock::new(|| ["uppressed", "lost", "Missed ", " drop", "increase S_SIZE"].map(Finder::new));
 
 /// Reads a marker, if the line is one.
 pub(super) fn loss(payload: &[u8], tag: Option<&[u8]>) -> Option<Loss> {

@@ -3,6 +3,10 @@
 //! Consecutive hooks of one packet differ in the prefix only, so three lines
 //! of four find their header here. A hit is exact: the bytes are compared.
 
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
+
 use crate::model::{Header, TailKey};
 
 const SLOTS: usize = 1024;
@@ -61,23 +65,9 @@ impl Memo {
     }
 }
 
-/// The slot of a tail: a few words of it, stirred. Collisions cost time only.
+/// The slot of a tail. Collisions cost time only, so the seed may be known.
 #[inline]
 fn place(tail: &[u8]) -> u16 {
-    let mut stir = tail.len() as u64;
-    let eighth = tail.len() / 8;
-    for part in 0..8 {
-        let word = tail.get(eighth * part..).and_then(|rest| rest.first_chunk::<8>());
-        stir = mix(stir, word.map_or(0, |bytes| u64::from_le_bytes(*bytes)));
-    }
-    let end = tail.last_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    stir = mix(stir, end);
-    // The high bits are the best stirred ones.
-    u16::try_from(stir >> (64 - SLOTS.ilog2())).unwrap_or(0)
-}
-
-#[inline]
-fn mix(stir: u64, word: u64) -> u64 {
-    let mixed = (stir ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    mixed ^ (mixed >> 32)
+    let hash = FixedState::default().hash_one(tail);
+    u16::try_from(hash >> (64 - SLOTS.ilog2())).unwrap_or(0)
 }

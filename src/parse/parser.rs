@@ -92,14 +92,16 @@ impl Parser {
         if let Some(head) = self.torn.age(line.stamp) {
             release(&head, sink);
         }
-        if line.trust == Trust::Suspect {
-            return suspect(line, sink);
-        }
         match behind_dropped(line, sink) {
             Some(LineInput { payload: b"", .. }) => LineKind::Marker,
             Some(line) => self.read(&line, sink),
             None => self.read(line, sink),
         }
+    }
+
+    /// Where the line stands that is held back for its pieces; lines read since came later in the log.
+    pub fn held_head(&self) -> Option<Position> {
+        self.torn.held()
     }
 
     /// Lets the line go that may still be held back. No line may follow.
@@ -110,9 +112,19 @@ impl Parser {
     }
 
     fn read(&mut self, line: &LineInput<'_>, sink: Sink<'_>) -> LineKind {
-        match self.fast(line, sink) {
+        if line.trust == Trust::Suspect {
+            return suspect(line, sink);
+        }
+        if let Some(kind) = self.fast(line, sink) {
+            return kind;
+        }
+        if locate::has_signs(line.payload) {
+            return self.slow(line, sink);
+        }
+        match self.piece(line, sink) {
             Some(kind) => kind,
-            None => self.slow(line, sink),
+            None if is_cut_trace(line) => reject(line, sink),
+            None => marker_or_other(line, sink),
         }
     }
 
@@ -120,6 +132,9 @@ impl Parser {
     fn fast(&mut self, line: &LineInput<'_>, sink: Sink<'_>) -> Option<LineKind> {
         let at = locate::first_in(line.payload)?;
         let (prefix, tail) = line.payload.split_at_checked(at)?;
+        if ebt::begins_like_a_piece(prefix) {
+            return None;
+        }
         if let Some(kept) = self.memo.find(tail) {
             return Some(emit(&mut self.nf_sites, line, prefix, kept, sink));
         }
@@ -164,12 +179,7 @@ impl Parser {
         if locate::is_monitor_text(line.payload) {
             return LineKind::Other;
         }
-        if memchr::memchr(b'=', line.payload).is_some()
-            && let Some(kind) = self.with_fields(line, sink)
-        {
-            return kind;
-        }
-        if let Some(kind) = self.piece(line, sink) {
+        if let Some(kind) = self.with_fields(line, sink).or_else(|| self.piece(line, sink)) {
             return kind;
         }
         if is_lost(line) {
@@ -194,7 +204,7 @@ impl Parser {
             self.ebt(line, at, ebt_line, sink);
             return LineKind::Ebtables;
         }
-        if memchr::memmem::find(tail, b"MAC source").is_none() {
+        if !ebt::has_frame(tail) {
             return self.tolerantly(line, at, sink);
         }
         let Some(header) = ebt::cut_line(tail) else { return reject(line, sink) };
@@ -368,8 +378,7 @@ fn reject(line: &LineInput<'_>, sink: Sink<'_>) -> LineKind {
 
 /// Whether a line that could not be read was netfilter's.
 fn is_lost(line: &LineInput<'_>) -> bool {
-    let kernel = line.tag.is_none_or(|tag| tag == b"kernel");
-    locate::looks_like_netfilter(line.payload) || kernel && is_cut_trace(line.payload)
+    locate::looks_like_netfilter(line.payload) || is_cut_trace(line)
 }
 
 /// `** 91 printk messages dropped ** [   12.345678] …` of a console: a marker and a line.
@@ -381,12 +390,12 @@ fn behind_dropped<'a>(line: &LineInput<'a>, sink: Sink<'_>) -> Option<LineInput<
     Some(LineInput { payload, ..*line })
 }
 
-/// `TRACE: ` and a known table, but no fields.
-fn is_cut_trace(payload: &[u8]) -> bool {
+/// `TRACE: ` and a known table, but no fields. Programs may trace too, so the tag counts.
+fn is_cut_trace(line: &LineInput<'_>) -> bool {
     const TABLES: [&[u8]; 6] = [b"raw:", b"mangle:", b"nat:", b"filter:", b"security:", b"eb:"];
-    payload
-        .strip_prefix(b"TRACE: ")
-        .is_some_and(|text| TABLES.iter().any(|table| text.starts_with(table)))
+    let text = line.payload.strip_prefix(b"TRACE: ");
+    text.is_some_and(|text| TABLES.iter().any(|table| text.starts_with(table)))
+        && line.tag.is_none_or(|tag| tag == b"kernel")
 }
 
 /// A line that did not come from the kernel: looked at, never used.
@@ -397,7 +406,7 @@ fn suspect(line: &LineInput<'_>, sink: Sink<'_>) -> LineKind {
         || locate::loose_fields(payload).is_some()
         || is_piece
         || locate::looks_like_netfilter(payload)
-        || is_cut_trace(payload);
+        || is_cut_trace(line);
     if netfilter && !locate::is_monitor_text(payload) {
         remark(AnomalyKind::SuspectOrigin, line.position, payload, sink);
         return LineKind::Suspect;

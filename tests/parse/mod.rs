@@ -3,8 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod captures;
+mod damage;
 mod fields;
+mod generated;
+mod glued;
+mod markers;
+mod memo;
+mod odd;
+mod prefixes;
 mod rendered;
+mod torn;
 
 use tracecol::model::{
     Anomaly, AnomalyKind, GapReason, Header, HostId, LineKind, Position, Site, SourceId, Stamp,
@@ -91,15 +99,12 @@ pub(crate) fn unescape(text: &[u8]) -> Vec<u8> {
     while let Some((&first, after)) = rest.split_first() {
         let code = after.strip_prefix(b"x").and_then(|hex| hex.get(..2)).filter(|_| first == b'\\');
         let code = code.and_then(|hex| std::str::from_utf8(hex).ok());
-        match code.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[3..];
-            }
-            None => {
-                bytes.push(first);
-                rest = after;
-            }
+        if let Some(byte) = code.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            bytes.push(byte);
+            rest = &after[3..];
+        } else {
+            bytes.push(first);
+            rest = after;
         }
     }
     bytes

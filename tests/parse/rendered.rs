@@ -98,7 +98,7 @@ fn render_site(site: &Site, object: &mut Object) {
     }
 }
 
-fn mac(mac: &Mac) -> String {
+fn mac(mac: Mac) -> String {
     octets(&mac.0)
 }
 
@@ -110,7 +110,7 @@ fn render_link(link: &LinkHeader, object: &mut Object) {
     match link {
         LinkHeader::Ethernet { dst, src, ethertype } => {
             let [high, low] = ethertype.to_be_bytes();
-            put(object, "mac_raw", format!("{}:{}:{high:02x}:{low:02x}", mac(dst), mac(src)));
+            put(object, "mac_raw", format!("{}:{}:{high:02x}:{low:02x}", mac(*dst), mac(*src)));
         }
         LinkHeader::Octets(raw) => put(object, "mac_raw", octets(raw)),
         LinkHeader::Decoded { vlan: Some(vlan), .. } => {
@@ -121,8 +121,8 @@ fn render_link(link: &LinkHeader, object: &mut Object) {
         LinkHeader::Absent | LinkHeader::Decoded { .. } | LinkHeader::Frame { .. } => {}
     }
     if let Some((src, dst)) = link.addresses() {
-        put(object, "macsrc", mac(&src));
-        put(object, "macdst", mac(&dst));
+        put(object, "macsrc", mac(src));
+        put(object, "macdst", mac(dst));
     }
     if let Some(ethertype) = link.ethertype() {
         put(object, "ethproto", ethertype);
@@ -214,7 +214,7 @@ fn protocol_name(protocol: Protocol, v6: bool) -> Value {
 }
 
 fn digits(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02X}"))
 }
 
 fn render_transport(transport: &Transport, object: &mut Object) {
@@ -292,9 +292,9 @@ fn render_arp(arp: &Arp, object: &mut Object) {
     put(object, "ptype", arp.protocol);
     put(object, "opcode", arp.operation);
     if let Some(addresses) = &arp.addresses {
-        put(object, "arp_macsrc", mac(&addresses.sender_mac));
+        put(object, "arp_macsrc", mac(addresses.sender_mac));
         put(object, "arp_ipsrc", addresses.sender_ip.to_string());
-        put(object, "arp_macdst", mac(&addresses.target_mac));
+        put(object, "arp_macdst", mac(addresses.target_mac));
         put(object, "arp_ipdst", addresses.target_ip.to_string());
     }
     if arp.incomplete {

@@ -19,7 +19,7 @@ use crate::parse::cursor::{Cursor, hex_value};
 use crate::parse::ordered;
 
 pub(super) use network::end_of_piece;
-pub(super) use piece::{Piece, piece};
+pub(super) use piece::{Piece, begins_like_a_piece, piece};
 pub(super) use torn::{Head, Torn};
 
 /// An ebtables line as far as it goes.
@@ -77,11 +77,17 @@ impl Line<'_> {
     }
 }
 
+/// Whether the devices are followed by a frame part; nf-lines have no blank behind `MAC`.
+pub(super) fn has_frame(tail: &[u8]) -> bool {
+    let mut cursor = Cursor::new(tail);
+    ordered::devices(&mut cursor).is_some() && cursor.rest().starts_with(b"MAC ")
+}
+
 /// The devices of a line that is cut inside its frame part.
 pub(super) fn cut_line(tail: &[u8]) -> Option<Header> {
     let mut cursor = Cursor::new(tail);
     let devices = ordered::devices(&mut cursor)?;
-    is_half_a_frame(cursor.rest()).then(|| Header { devices, cut: true, ..Header::default() })
+    begins_frame(cursor.rest()).then(|| Header { devices, cut: true, ..Header::default() })
 }
 
 /// `MAC source = … MAC dest = … proto = 0x….`
@@ -97,13 +103,12 @@ fn frame(cursor: &mut Cursor<'_>) -> Option<LinkHeader> {
     Some(LinkHeader::Frame { src, dst, ethertype })
 }
 
-/// Whether `rest` is the beginning of a frame part, and more than a word of it.
-fn is_half_a_frame(rest: &[u8]) -> bool {
+/// Whether `rest` is the beginning of a frame part.
+fn begins_frame(rest: &[u8]) -> bool {
     const FORM: &[u8] =
         b"MAC source = xx:xx:xx:xx:xx:xx MAC dest = xx:xx:xx:xx:xx:xx proto = 0xxxxx";
     let rest = rest.trim_ascii_end();
     rest.len() < FORM.len()
-        && rest.len() > b"MAC source".len()
         && rest.iter().zip(FORM).all(|(byte, form)| match form {
             b'x' => *byte == b'x' || hex_value(&[*byte]).is_some(),
             literal => byte == literal,

@@ -23,6 +23,18 @@ pub(in crate::parse) enum Piece {
     Newline,
 }
 
+/// Whether a prefix is a piece onto which another line was glued.
+#[inline]
+pub(in crate::parse) fn begins_like_a_piece(prefix: &[u8]) -> bool {
+    let text = prefix.strip_prefix(b" ").unwrap_or(prefix);
+    match text.first() {
+        Some(b'I') => text.starts_with(b"IP SRC=") || text.starts_with(b"IPv6 SRC="),
+        Some(b'A') => text.starts_with(b"ARP HTYPE=") || text.starts_with(b"ARP MAC SRC="),
+        Some(b'S') => text.starts_with(b"SPT="),
+        _ => false,
+    }
+}
+
 /// What kind of piece a payload is, if one.
 pub(in crate::parse) fn piece(payload: &[u8]) -> Option<Piece> {
     Some(match payload.trim_ascii_start() {

@@ -81,6 +81,7 @@ impl Head {
     /// Adds a piece; `true` when nothing more can come.
     fn take(&mut self, piece: Piece, text: &[u8], position: Position) -> bool {
         self.pieces.push(position);
+        self.waited = 0;
         if piece == Piece::Newline {
             return true;
         }
@@ -153,6 +154,11 @@ impl Torn {
                 Err(())
             }
         }
+    }
+
+    /// Where the open head stands.
+    pub(in crate::parse) fn held(&self) -> Option<Position> {
+        self.open.as_ref().map(|head| head.position)
     }
 
     /// Takes the open head out, with or without its pieces.

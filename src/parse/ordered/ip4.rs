@@ -12,12 +12,12 @@ use crate::parse::cursor::{Cursor, decimal};
 use crate::parse::ordered::{bare_packet, transport};
 
 /// Reads a packet; `depth` is 0 outside of brackets.
-pub(super) fn packet(cursor: &mut Cursor<'_>, depth: u8) -> Option<Ip> {
+pub(super) fn packet(cursor: &mut Cursor<'_>, depth: u8) -> Option<Box<Ip>> {
     let mut ip = fixed_fields(cursor)?;
     ip.flags = flags(cursor);
     ip.fragment = fragment(cursor, ip.flags)?;
     ip.options = transport::options(cursor)?;
-    if ip.options.is_none() && cursor.eat_word(b"TRUNCATED").is_some() {
+    if ip.options.is_none() && cursor.eat_last(b"TRUNCATED").is_some() {
         ip.truncated = true;
         return Some(ip);
     }
@@ -25,7 +25,7 @@ pub(super) fn packet(cursor: &mut Cursor<'_>, depth: u8) -> Option<Ip> {
     Some(ip)
 }
 
-fn fixed_fields(cursor: &mut Cursor<'_>) -> Option<Ip> {
+fn fixed_fields(cursor: &mut Cursor<'_>) -> Option<Box<Ip>> {
     cursor.eat(b"SRC=")?;
     let src = cursor.address()?;
     cursor.eat(b"DST=")?;
@@ -33,7 +33,7 @@ fn fixed_fields(cursor: &mut Cursor<'_>) -> Option<Ip> {
     if !src.is_ipv4() || !dst.is_ipv4() {
         return None;
     }
-    let mut ip = bare_packet(src, dst);
+    let mut ip = Box::new(bare_packet(src, dst));
     cursor.eat(b"LEN=")?;
     ip.length = Some(cursor.number()?);
     cursor.eat(b"TOS=0x")?;
@@ -137,7 +137,7 @@ fn details(cursor: &mut Cursor<'_>, icmp: &mut Icmp, depth: u8) -> Option<()> {
             }
             if depth == 0 {
                 cursor.eat(b"[")?;
-                icmp.inner = Some(Box::new(packet(cursor, 1)?));
+                icmp.inner = Some(packet(cursor, 1)?);
                 cursor.eat_word(b"]")?;
             }
             if cursor.eat(b"MTU=").is_some() {

@@ -14,7 +14,7 @@ use crate::parse::cursor::{Cursor, decimal};
 use crate::parse::ordered::{bare_packet, ip4, transport};
 
 /// Reads a packet; `depth` is 0 outside of brackets.
-pub(super) fn packet(cursor: &mut Cursor<'_>, depth: u8) -> Option<Ip> {
+pub(super) fn packet(cursor: &mut Cursor<'_>, depth: u8) -> Option<Box<Ip>> {
     let mut ip = fixed_fields(cursor)?;
     loop {
         match extension(cursor, &mut ip)? {
@@ -25,14 +25,15 @@ pub(super) fn packet(cursor: &mut Cursor<'_>, depth: u8) -> Option<Ip> {
     }
     if cursor.eat(b"Unknown Ext Hdr ").is_some() {
         ip.truncated = true;
-        ip.protocol = Some(Protocol(cursor.number()?));
+        ip.protocol = Some(Protocol(cursor.digits()?));
+        cursor.last_blank()?;
         return Some(ip);
     }
     protocol(cursor, &mut ip, depth)?;
     Some(ip)
 }
 
-fn fixed_fields(cursor: &mut Cursor<'_>) -> Option<Ip> {
+fn fixed_fields(cursor: &mut Cursor<'_>) -> Option<Box<Ip>> {
     cursor.eat(b"SRC=")?;
     let src = cursor.address()?;
     cursor.eat(b"DST=")?;
@@ -40,7 +41,7 @@ fn fixed_fields(cursor: &mut Cursor<'_>) -> Option<Ip> {
     if !src.is_ipv6() || !dst.is_ipv6() {
         return None;
     }
-    let mut ip = bare_packet(src, dst);
+    let mut ip = Box::new(bare_packet(src, dst));
     cursor.eat(b"LEN=")?;
     ip.length = Some(cursor.number()?);
     cursor.eat(b"TC=")?;
@@ -85,8 +86,9 @@ fn extension(cursor: &mut Cursor<'_>, ip: &mut Ip) -> Option<Chain> {
 
 /// `) `, or for the fragments whose headers cannot be followed `)` as the last byte.
 fn close_group(cursor: &mut Cursor<'_>, ip: &Ip) -> Option<Chain> {
-    let closed_for_good = cursor.rest() == b")" && ip.is_later_fragment();
-    cursor.eat_word(b")")?;
+    let closed_for_good =
+        ip.is_later_fragment() && matches!(cursor.rest(), b")" | [b')', b']', ..]);
+    cursor.eat_last(b")")?;
     Some(if closed_for_good { Chain::Ended } else { Chain::Next })
 }
 
@@ -119,7 +121,7 @@ fn encapsulation(cursor: &mut Cursor<'_>, ip: &mut Ip) -> Option<Chain> {
     if cursor.eat(b"SPI=0x").is_some() {
         ip.protocol = Some(Protocol::ESP);
         ip.transport = Transport::Spi(cursor.hex_number()?);
-        cursor.eat_word(b")")?;
+        cursor.eat_last(b")")?;
         return Some(Chain::Ended);
     }
     ended_by(cursor, ip, Protocol::ESP)
@@ -131,7 +133,7 @@ fn ended_by(cursor: &mut Cursor<'_>, ip: &mut Ip, protocol: Protocol) -> Option<
     if let Some(bytes) = transport::incomplete(cursor)? {
         ip.transport = Transport::Incomplete(Some(bytes));
     }
-    cursor.eat_word(b")")?;
+    cursor.eat_last(b")")?;
     Some(Chain::Ended)
 }
 
@@ -189,7 +191,7 @@ fn details(cursor: &mut Cursor<'_>, icmp: &mut Icmp, depth: u8) -> Option<()> {
             }
             if depth == 0 {
                 cursor.eat(b"[")?;
-                icmp.inner = Some(Box::new(packet(cursor, 1)?));
+                icmp.inner = Some(packet(cursor, 1)?);
                 cursor.eat_word(b"]")?;
             }
             if cursor.eat(b"MTU=").is_some() {

@@ -13,7 +13,10 @@ use crate::parse::cursor::{Cursor, colon_octets, ipv4};
 /// Reads `MAC=…` or `MACSRC=…`, when one of them stands here.
 pub(super) fn link(cursor: &mut Cursor<'_>, header: &mut Header) -> Option<()> {
     if cursor.eat(b"MAC=").is_some() {
-        header.link = raw_link(cursor.word())?;
+        header.link = match cursor.octets::<41, 14>() {
+            Some(octets) => ethernet(octets),
+            None => raw_link(cursor.word())?,
+        };
         if cursor.eat(b"TUNNEL=").is_some() {
             header.tunnel = Some(tunnel(cursor.word())?);
         }
@@ -23,11 +26,8 @@ pub(super) fn link(cursor: &mut Cursor<'_>, header: &mut Header) -> Option<()> {
     Some(())
 }
 
-/// The octets after `MAC=`: on Ethernet destination, source and type.
+/// The octets after `MAC=` that are no Ethernet header.
 fn raw_link(text: &[u8]) -> Option<LinkHeader> {
-    if let Some(octets) = colon_octets::<14>(text) {
-        return Some(ethernet(octets));
-    }
     if text.is_empty() {
         return Some(LinkHeader::Octets(Box::default()));
     }

@@ -64,7 +64,7 @@ fn body(cursor: &mut Cursor<'_>, header: &mut Header) -> Option<()> {
     let rest = cursor.rest();
     if rest.starts_with(b"SRC=") {
         let ip = if is_ipv6(rest) { ip6::packet(cursor, 0)? } else { ip4::packet(cursor, 0)? };
-        header.network = Network::Ip(Box::new(ip));
+        header.network = Network::Ip(ip);
         owner_and_mark(cursor, header)
     } else if rest.starts_with(b"ARP ") {
         header.network = Network::Arp(arp::body(cursor)?);

@@ -103,7 +103,7 @@ fn flags(cursor: &mut Cursor<'_>) -> TcpFlags {
 }
 
 fn tcp_options(cursor: &mut Cursor<'_>) -> Option<TcpOptions> {
-    if cursor.eat_word(b"OPT (TRUNCATED)").is_some() || cursor.eat_word(b"TRUNCATED").is_some() {
+    if cursor.eat_last(b"OPT (TRUNCATED)").is_some() || cursor.eat_last(b"TRUNCATED").is_some() {
         return Some(TcpOptions::Truncated);
     }
     Some(options(cursor)?.map_or(TcpOptions::Absent, TcpOptions::Bytes))

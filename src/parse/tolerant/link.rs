@@ -23,18 +23,21 @@ impl LinkDraft {
             b"MAC" => set(&mut self.raw, octets(value)),
             b"MACSRC" => set(&mut self.src, mac(value)),
             b"MACDST" => set(&mut self.dst, mac(value)),
-            b"MACPROTO" => set(&mut self.ethertype, hex16(value)),
-            b"VPROTO" => set(&mut self.vlan_protocol, hex16(value)),
+            b"MACPROTO" => set(&mut self.ethertype, four_digits(value)),
+            b"VPROTO" => set(&mut self.vlan_protocol, four_digits(value)),
             b"VID" => set(&mut self.vlan_tci, decimal(value)),
             _ => false,
         }
     }
 
     /// Whether the kernel would have printed more: of this part, or a network part after it.
+    ///
+    /// Only frames of other ethertypes go without a network part.
     pub(super) fn ends_early(&self) -> bool {
         let half = self.src.is_some() && self.ethertype.is_none();
+        let no_frame = matches!(self.raw, Some(LinkHeader::Octets(_)));
         let ethertype = self.ethertype.or_else(|| self.raw.as_ref()?.ethertype());
-        half || matches!(ethertype, Some(0x0800 | 0x86dd | 0x0806 | 0x8035))
+        half || no_frame || matches!(ethertype, Some(0x0800 | 0x86dd | 0x0806 | 0x8035))
     }
 
     pub(super) fn into_link(self) -> LinkHeader {
@@ -45,4 +48,9 @@ impl LinkDraft {
         let vlan = vlan.map(|(protocol, tci)| Vlan { protocol, tci });
         LinkHeader::Decoded { src, dst, vlan, ethertype: self.ethertype }
     }
+}
+
+/// These two always have four digits: fewer are a number that was cut.
+fn four_digits(value: &[u8]) -> Option<u16> {
+    if value.len() < 4 { None } else { hex16(value) }
 }

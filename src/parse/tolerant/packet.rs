@@ -87,8 +87,11 @@ impl PacketDraft {
             }
             b"PREC" => set(&mut self.precedence, tos(value)),
             b"TC" => {
+                // The whole byte: no precedence will follow.
                 self.kernel_style = true;
-                set(&mut self.tos, decimal(value))
+                let whole = decimal(value);
+                self.precedence = whole;
+                set(&mut self.tos, whole)
             }
             b"TTL" | b"HOPLIMIT" => set(&mut self.ttl, decimal(value)),
             b"FLOWLBL" => set(&mut self.flow_label, decimal(value)),
@@ -199,11 +202,14 @@ impl PacketDraft {
 
     /// Whether the kernel would have printed more of this packet.
     pub(super) fn ends_early(&self, has_inner: bool) -> bool {
-        if !self.has_both_addresses() || self.extensions.in_group {
+        if !self.has_both_addresses() {
             return true;
         }
         if self.truncated || self.extensions.ended {
             return false;
+        }
+        if self.extensions.in_group {
+            return true;
         }
         if self.fragment.is_later() {
             return self.ttl.is_none();
@@ -219,10 +225,19 @@ impl PacketDraft {
         }
     }
 
+    /// `TOS | PREC`. `TOS` at the end of a cut line is half of the byte.
+    fn whole_tos(&self) -> Option<u8> {
+        match (self.tos, self.precedence) {
+            (Some(tos), Some(precedence)) => Some(tos | precedence),
+            (tos, None) if self.ttl.is_some() => tos,
+            (_, precedence) => precedence,
+        }
+    }
+
     /// The packet, when both addresses are known.
     pub(super) fn into_ip(self, inner: Option<Ip>) -> Option<Ip> {
         let (src, dst) = (self.src?, self.dst?);
-        let tos = self.tos.map(|tos| tos | self.precedence.unwrap_or(0)).or(self.precedence);
+        let tos = self.whole_tos();
         let fragment = self.fragment.into_fragment(src, IpFlags(self.flags));
         Some(Ip {
             length: self.length,

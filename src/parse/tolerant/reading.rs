@@ -37,6 +37,8 @@ enum End {
 #[derive(Debug, Default)]
 pub(super) struct Reading {
     devices: Devices,
+    /// `OUT=` was seen, with or without a name.
+    has_output: bool,
     link: LinkDraft,
     tunnel: Option<(IpAddr, IpAddr)>,
     packet: PacketDraft,
@@ -65,7 +67,9 @@ impl Reading {
             let known = reading.take(word);
             if touches_end && known && could_be_longer(word) {
                 reading.end = End::Doubtful;
-            } else if touches_end && !known && is_half_a_word(word) {
+            } else if !known
+                && (touches_end && is_half_a_word(word) || words.is_spent() && opens(word))
+            {
                 reading.end = End::Broken;
             } else if !known {
                 reading.keep_unknown(word);
@@ -121,7 +125,10 @@ impl Reading {
     fn outer_field(&mut self, key: &[u8], value: &[u8]) -> bool {
         match key {
             b"IN" => set_device(&mut self.devices.input, value),
-            b"OUT" => set_device(&mut self.devices.output, value),
+            b"OUT" => {
+                self.has_output = true;
+                set_device(&mut self.devices.output, value)
+            }
             b"PHYSIN" => set_device(&mut self.devices.physin, value),
             b"PHYSOUT" => set_device(&mut self.devices.physout, value),
             b"TUNNEL" => set(&mut self.tunnel, ordered::tunnel(value)),
@@ -186,7 +193,7 @@ impl Reading {
         if self.packet.has_any() {
             return self.packet.ends_early(self.inner.is_some());
         }
-        !self.truncated && self.link.ends_early()
+        !self.truncated && (!self.has_output || self.link.ends_early())
     }
 
     pub(super) fn into_header(mut self) -> Header {
@@ -245,9 +252,13 @@ pub(super) fn is_half_a_word(word: Word<'_>) -> bool {
     match word {
         Word::Field(key, _) => KEYWORDS.contains(&key),
         Word::Bare(word) => KEYWORDS.iter().any(|known| known.starts_with(word)),
-        Word::OpenOptions | Word::OpenInner | Word::Incomplete(None) => true,
-        _ => false,
+        _ => opens(word),
     }
+}
+
+/// Whether a word needs another one behind it.
+fn opens(word: Word<'_>) -> bool {
+    matches!(word, Word::OpenOptions | Word::OpenInner | Word::Incomplete(None))
 }
 
 /// Every word with which a field can begin.
@@ -255,7 +266,7 @@ pub(super) fn is_half_a_word(word: Word<'_>) -> bool {
 const KEYWORDS: &[&[u8]] = &[
     b"IN", b"OUT", b"PHYSIN", b"PHYSOUT", b"MAC", b"MACSRC", b"MACDST", b"MACPROTO", b"VPROTO",
     b"VID", b"TUNNEL", b"SRC", b"DST", b"LEN", b"TOS", b"PREC", b"TTL", b"ID", b"CE", b"DF", b"MF",
-    b"FRAG:", b"OPT", b"TRUNCATED", b"TC", b"HOPLIMIT", b"FLOWLBL", b"Unknown", b"PROTO", b"SPT",
+    b"FRAG:", b"FRAG:TRUNCATED", b"ID:", b"OPT", b"TRUNCATED", b"AH", b"ESP", b"TC", b"HOPLIMIT", b"FLOWLBL", b"Unknown", b"PROTO", b"SPT",
     b"DPT", b"SEQ", b"ACK", b"WINDOW", b"RES", b"AE", b"CWR", b"ECE", b"URG", b"PSH", b"RST",
     b"SYN", b"FIN", b"URGP", b"TYPE", b"CODE", b"PARAMETER", b"GATEWAY", b"POINTER", b"MTU",
     b"INCOMPLETE", b"SPI", b"UID", b"GID", b"MARK", b"ARP", b"HTYPE", b"PTYPE", b"OPCODE",

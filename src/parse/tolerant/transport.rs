@@ -50,7 +50,7 @@ impl TransportDraft {
             b"WINDOW" => set(&mut self.window, decimal(value)),
             b"RES" => set(&mut self.reserved, hex8(value)),
             b"URGP" => set(&mut self.urgent, decimal(value)),
-            b"SPI" => set(&mut self.spi, hex32(value)),
+            b"SPI" if value.starts_with(b"0x") => set(&mut self.spi, hex32(value)),
             _ => self.icmp.field(key, value),
         }
     }

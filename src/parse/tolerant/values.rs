@@ -35,12 +35,12 @@ pub(super) fn tos(value: &[u8]) -> Option<u8> {
     if value.len() == 2 || value.starts_with(b"0x") { hex8(value) } else { decimal(value) }
 }
 
-/// Octets joined by colons or dashes; a leading zero may be missing.
+/// The octets after `MAC=`, joined by colons or dashes.
 pub(super) fn octets(text: &[u8]) -> Option<LinkHeader> {
     if text.is_empty() {
         return Some(LinkHeader::Octets(Box::default()));
     }
-    let octets: Option<Box<[u8]>> = text.split(|&b| b == b':' || b == b'-').map(octet).collect();
+    let octets: Option<Box<[u8]>> = groups(text).map(two_digits).collect();
     let octets = octets?;
     match <&[u8; 14]>::try_from(&*octets) {
         Ok(header) => Some(ordered::ethernet(*header)),
@@ -48,22 +48,21 @@ pub(super) fn octets(text: &[u8]) -> Option<LinkHeader> {
     }
 }
 
-fn octet(text: &[u8]) -> Option<u8> {
-    match text {
-        [_] => hex8(text),
-        _ => hex_bytes(text).and_then(|bytes| match *bytes {
-            [byte] => Some(byte),
-            _ => None,
-        }),
-    }
+/// A hardware address of six octets; a leading zero may be missing.
+pub(super) fn mac(text: &[u8]) -> Option<Mac> {
+    let octets: Option<Vec<u8>> = groups(text)
+        .map(|group| if group.len() == 1 { hex8(group) } else { two_digits(group) })
+        .collect();
+    Some(Mac(<[u8; 6]>::try_from(octets?).ok()?))
 }
 
-/// A hardware address of six octets, written in the same ways.
-pub(super) fn mac(text: &[u8]) -> Option<Mac> {
-    match octets(text)? {
-        LinkHeader::Octets(octets) => Some(Mac(<[u8; 6]>::try_from(&*octets).ok()?)),
-        _ => None,
-    }
+fn groups(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|&byte| byte == b':' || byte == b'-')
+}
+
+fn two_digits(group: &[u8]) -> Option<u8> {
+    let octet = hex_bytes(group)?;
+    octet.first().copied().filter(|_| octet.len() == 1)
 }
 
 /// A protocol by number or by name.

@@ -66,32 +66,48 @@ impl<'a> Words<'a> {
         self.rest = self.whole.get(at..).unwrap_or(self.rest);
     }
 
-    fn options(&mut self, word: &'a [u8]) -> Word<'a> {
+    /// Whether nothing but blanks is left.
+    pub(super) fn is_spent(&self) -> bool {
+        self.rest.iter().all(u8::is_ascii_whitespace)
+    }
+
+    fn options(&mut self) -> Word<'a> {
         let mark = self.clone();
         match self.raw() {
-            Some(b"(") => Word::OpenOptions,
-            Some(text) => {
-                if let Some(inside) = text.strip_prefix(b"(").and_then(|t| t.strip_suffix(b")")) {
-                    return Word::Options(inside);
+            Some(text) if text.starts_with(b"(") => {
+                let closed = text.strip_suffix(b"]").filter(|_| self.brackets == 1);
+                if closed.is_some() {
+                    self.give_back(1);
                 }
-                if text.starts_with(b"(") {
-                    return Word::OpenOptions;
-                }
-                *self = mark;
-                Word::Bare(word)
+                let inside = closed.unwrap_or(text).strip_prefix(b"(");
+                let inside = inside.and_then(|text| text.strip_suffix(b")"));
+                inside.map_or(Word::OpenOptions, Word::Options)
             }
-            None => Word::Bare(word),
+            None => Word::OpenOptions,
+            Some(_) => {
+                *self = mark;
+                Word::Bare(b"OPT")
+            }
         }
     }
 
     fn incomplete(&mut self) -> Word<'a> {
         let mark = self.clone();
-        let number = self.raw().and_then(|word| decimal(word.strip_prefix(b"[")?));
-        if number.is_some() && self.raw().is_some_and(|word| word.starts_with(b"bytes]")) {
-            return Word::Incomplete(number);
+        let number = self.raw().and_then(|word| word.strip_prefix(b"["));
+        let Some(number) = number else {
+            *self = mark;
+            return Word::Incomplete(None);
+        };
+        match self.raw() {
+            Some(word) if word.starts_with(b"bytes]") => Word::Incomplete(decimal(number)),
+            word if self.is_spent() && b"bytes]".starts_with(word.unwrap_or_default()) => {
+                Word::Incomplete(None)
+            }
+            _ => {
+                *self = mark;
+                Word::Incomplete(None)
+            }
         }
-        *self = mark;
-        Word::Incomplete(None)
     }
 }
 
@@ -105,7 +121,7 @@ impl<'a> Iterator for Words<'a> {
         }
         if let Some(after) = word.strip_prefix(b"[")
             && self.brackets == 0
-            && (after.is_empty() || after.starts_with(b"SRC=") || after.starts_with(b"TRUNC"))
+            && begins_packet(after)
         {
             self.give_back(after.len());
             self.brackets = 1;
@@ -125,6 +141,13 @@ impl<'a> Iterator for Words<'a> {
     }
 }
 
+/// Whether the text behind a bracket is a quoted packet, or as much of one as a cut has left.
+fn begins_packet(text: &[u8]) -> bool {
+    [b"SRC=".as_slice(), b"TRUNCATED"]
+        .iter()
+        .any(|begin| text.starts_with(begin) || begin.starts_with(text))
+}
+
 /// `<1>SRC=…`: kernels up to 2.6.27 print each field by itself, and the level in front of
 /// some of them stays in the text.
 fn without_level(word: &[u8]) -> &[u8] {
@@ -138,7 +161,7 @@ fn without_level(word: &[u8]) -> &[u8] {
 impl<'a> Words<'a> {
     fn classify(&mut self, word: &'a [u8]) -> Word<'a> {
         match word {
-            b"OPT" => self.options(word),
+            b"OPT" => self.options(),
             b"INCOMPLETE" => self.incomplete(),
             b")" => Word::CloseGroup,
             _ => match memchr::memchr(b'=', word).and_then(|at| word.split_at_checked(at)) {

@@ -4,6 +4,9 @@
 //! It owns what lies between the stages: which host a line belongs to, which
 //! lines are copies, which records are missing, and the tally of lines.
 
+mod order;
+
+use self::order::InOrder;
 use crate::correlate::{Correlator, Limits};
 use crate::envelope::{Line, PeelOptions, Peeled, Peeler};
 use crate::model::{
@@ -57,6 +60,7 @@ struct Host {
     id: HostId,
     name: Box<[u8]>,
     parser: Parser,
+    order: InOrder,
     boot_id: Option<[u8; 16]>,
     /// The last payload without a kernel stamp: what "last message repeated" refers to.
     last_payload: Vec<u8>,
@@ -243,18 +247,18 @@ impl Core {
 
     fn parse(&mut self, host: usize, input: &LineInput<'_>, is_counted: bool) -> LineKind {
         let Self { hosts, correlator, counts, .. } = self;
-        let host = &mut hosts[host];
-        let id = host.id;
-        host.parser.push(input, &mut |parsed| {
-            deliver(parsed, id, correlator, is_counted.then_some(&mut *counts));
-        })
+        let Host { id, parser, order, .. } = &mut hosts[host];
+        let kind = parser.push(input, &mut |parsed| {
+            deliver(parsed, *id, order, correlator, is_counted.then_some(&mut *counts));
+        });
+        order.hold(parser.held_head());
+        kind
     }
 
     fn flush_parser(&mut self, host: usize) {
         let Self { hosts, correlator, counts, .. } = self;
-        let host = &mut hosts[host];
-        let id = host.id;
-        host.parser.finish(&mut |parsed| deliver(parsed, id, correlator, Some(&mut *counts)));
+        let Host { id, parser, order, .. } = &mut hosts[host];
+        parser.finish(&mut |parsed| deliver(parsed, *id, order, correlator, Some(&mut *counts)));
     }
 
     fn finish(&mut self) {
@@ -281,6 +285,7 @@ impl Core {
             id,
             name,
             parser,
+            order: InOrder::default(),
             boot_id: None,
             last_payload: Vec::new(),
             last_trust: Trust::Text,
@@ -310,6 +315,7 @@ impl Core {
 fn deliver(
     parsed: Parsed<'_>,
     host: HostId,
+    order: &mut InOrder,
     correlator: &mut Correlator,
     tally: Option<&mut Counts>,
 ) {
@@ -318,7 +324,7 @@ fn deliver(
             if let Some(counts) = tally {
                 count_placed(&entry, counts);
             }
-            correlator.push(&entry);
+            order.pass(&entry, &mut |entry| correlator.push(entry));
         }
         Parsed::Anomaly(anomaly) => {
             if let (Some(counts), true) = (tally, anomaly.kind.is_unplaced()) {
