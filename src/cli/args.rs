@@ -54,7 +54,7 @@ pub(super) struct Global {
     #[arg(long, global = true, env = "TRACECOL_DB", value_name = "FILE", hide_env_values = true)]
     pub db: Option<PathBuf>,
 
-    /// Form of the data on standard output
+    /// Form of the data on standard output: table, json, ndjson or csv
     #[arg(
         long,
         short,
@@ -63,11 +63,12 @@ pub(super) struct Global {
         value_enum,
         default_value = "table",
         value_name = "FORM",
+        hide_possible_values = true,
         hide_env_values = true
     )]
     pub output: Format,
 
-    /// Use colours; auto honours `NO_COLOR`
+    /// Use colours: auto, always or never; auto honours `NO_COLOR`
     #[arg(
         long,
         global = true,
@@ -75,6 +76,7 @@ pub(super) struct Global {
         value_enum,
         default_value = "auto",
         value_name = "WHEN",
+        hide_possible_values = true,
         hide_env_values = true
     )]
     pub color: Colour,
@@ -93,14 +95,13 @@ pub(super) struct Global {
 
 /// At most one of them.
 #[derive(Debug, Clone, Args)]
-#[group(multiple = false)]
 struct ClockFlags {
     /// Show times in UTC (the default)
-    #[arg(long, global = true)]
+    #[arg(long, global = true, conflicts_with_all = ["local", "uptime"])]
     utc: bool,
 
     /// Show times in this machine's time zone
-    #[arg(long, global = true)]
+    #[arg(long, global = true, conflicts_with = "uptime")]
     local: bool,
 
     /// Show the kernel's own time stamps: seconds since boot

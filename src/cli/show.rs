@@ -189,7 +189,7 @@ fn facts(row: &ConnectionRow, times: TimeStyle) -> Facts {
     let connection = &row.connection;
     let begin = times.show(&connection.first, Detail::Full);
     let mut time = format!("{begin}{}", times.zone(&connection.first));
-    if let Some(us) = lasted(connection.first, connection.last) {
+    if let Some(us) = lasted(connection.first, connection.last).filter(|us| *us > 0) {
         time = format!("{time}, lasted {}", duration(us));
     }
     Facts {

@@ -144,7 +144,14 @@ fn packets(connection: &Connection) -> Vec<Line> {
         line.push(Style::Dim, " · ");
         line.push(Style::Doubt, format!("{} ! (ICMP errors)", grouped(connection.packets_related)));
     }
-    line.push(Style::Dim, format!(" · {} lines", grouped(connection.lines)));
+    line.push(
+        Style::Dim,
+        format!(
+            " · {} {}",
+            grouped(connection.lines),
+            if connection.lines == 1 { "line" } else { "lines" }
+        ),
+    );
     vec![line]
 }
 

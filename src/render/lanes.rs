@@ -203,7 +203,10 @@ fn end(packet: &Packet) -> End {
         VerdictKind::Rejected => End::Stops("rejected"),
         VerdictKind::Consumed => End::Goes("local".into()),
         VerdictKind::Accepted => End::Goes(output(packet)),
-        VerdictKind::Unknown => End::Unknown(output(packet)),
+        VerdictKind::Unknown => match output(packet) {
+            device if device == "?" => End::Unknown("unknown".into()),
+            device => End::Unknown(device),
+        },
     }
 }
 

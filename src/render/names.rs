@@ -96,6 +96,7 @@ fn tcp_flags(flags: TcpFlags) -> String {
 }
 
 fn icmp_title(icmp: &Icmp, v6: bool) -> String {
+    let family = if v6 { "ICMPv6" } else { "ICMP" };
     let name = match (v6, icmp.kind) {
         (false, 0) | (true, 129) => "echo reply",
         (false, 8) | (true, 128) => "echo request",
@@ -105,9 +106,9 @@ fn icmp_title(icmp: &Icmp, v6: bool) -> String {
         (true, 2) => "too big",
         (true, 135) => "neighbour?",
         (true, 136) => "neighbour!",
-        _ => return format!("ICMP {}/{}", icmp.kind, icmp.code),
+        _ => return format!("{family} {}/{}", icmp.kind, icmp.code),
     };
-    format!("ICMP {name}")
+    format!("{family} {name}")
 }
 
 /// `ARP who-has`, `ARP is-at`: without addresses.

@@ -105,12 +105,7 @@ impl Source {
         Ok(source)
     }
 
-    /// Reads standard input. Waits for its first bytes.
-    pub fn stdin() -> Result<Self, SourceError> {
-        Self::new("-".into(), Box::new(io::stdin()))
-    }
-
-    /// Reads from anything, under a name.
+    /// Reads from anything, under a name. Waits for the first bytes.
     pub fn new(name: String, input: Box<dyn Read + Send>) -> Result<Self, SourceError> {
         let consumed = Arc::new(AtomicU64::new(0));
         let counted = Counted { input, consumed: Arc::clone(&consumed) };

@@ -55,6 +55,7 @@ impl Bench {
             .current_dir(self.folder.path())
             .env_clear()
             .env("HOME", self.folder.path())
+            .env("TMPDIR", self.folder.path())
             .env("TRACECOL_DB", self.database())
             .env("COLUMNS", "200")
             .args(arguments);

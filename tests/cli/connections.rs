@@ -122,3 +122,26 @@ fn packets_show_those_without_a_connection_too() {
     let csv = bench.run(&["packets", "--output", "csv"]).stdout();
     assert_eq!(csv.lines().count(), packets.len() + 1);
 }
+
+#[test]
+fn several_hosts_are_told_apart() {
+    let bench = Bench::new();
+    bench.run(&["ingest", "--year", "2026", "--host", "gw1", REMOTE]).code(0);
+    bench.run(&["ingest", "--year", "2026", "--host", "gw2", "--netns", "blue", PROXY]).code(0);
+    bench.run(&["ls"]).code(0).out_has("host").out_has("gw1").out_has("gw2 blue");
+    assert_eq!(bench.ids(&["ls", "host:gw1"]).len(), 1);
+}
+
+#[test]
+fn times_are_shown_on_the_clock_that_was_asked_for() {
+    let bench = Bench::with(&[REMOTE]);
+    bench.run(&["ls"]).out_has("time (UTC)").out_has("2026-11-22 16:17:25.000000");
+    bench.run(&["ls", "--uptime"]).out_has("uptime").out_has("3479.537842");
+    let output = bench.command(&["ls", "--local"]).env("TZ", "Asia/Tokyo").output().unwrap();
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        table.contains("time (local)") && table.contains("2026-11-23 01:17:25.000000"),
+        "{table}"
+    );
+    bench.run(&["ls", "--local", "--uptime"]).code(2);
+}

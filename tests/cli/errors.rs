@@ -1,6 +1,6 @@
 //! What goes wrong, and how it is said.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
 use super::bench::{Bench, REMOTE};
@@ -46,7 +46,7 @@ fn misuse_is_two_and_help_is_zero() {
 #[test]
 fn a_closed_pipe_is_quiet() {
     let bench = Bench::with(&[REMOTE]);
-    // More output than a pipe holds, so that writing really fails.
+    // Nobody reads: the first write fails.
     let id = bench.ids(&["ls"]).remove(0);
     let mut child = Command::new(assert_cmd::cargo::cargo_bin!("tracecol"))
         .args(["--db", bench.database().to_str().unwrap(), "show", &id, "--output", "json"])
@@ -91,4 +91,44 @@ fn hostile_names_reach_no_terminal() {
     assert!(shown.contains("e\\x1b[31mV\\u{202e}L"), "{shown}");
     assert!(shown.chars().all(|character| character == '\n' || !character.is_control()), "{shown}");
     assert!(!shown.contains('\u{202e}'));
+}
+
+#[test]
+fn an_interrupted_run_keeps_what_it_has_read() {
+    let bench = Bench::new();
+    let log = std::fs::read(REMOTE).unwrap();
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin!("tracecol"))
+        .args(["--db", bench.database().to_str().unwrap(), "ingest", "--output", "json", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The pipe stays open: the program waits for more when the signal comes.
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(&log).unwrap();
+    wait_for_lines(&bench);
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let output = child.wait_with_output().unwrap();
+    drop(input);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{errors}");
+    assert!(errors.contains("interrupted: what was read until then is stored"), "{errors}");
+    let stats: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(stats["connections"], 1);
+    assert_eq!(bench.ids(&["ls"]).len(), 1);
+}
+
+/// Waits until the database has lines: an idle pipe is committed at once.
+fn wait_for_lines(bench: &Bench) {
+    for _ in 0..200 {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let output = bench.command(&["stats", "--output", "json"]).output().unwrap();
+        let stats: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        if stats["lines"]["total"].as_u64().is_some_and(|total| total > 0) {
+            return;
+        }
+    }
+    panic!("nothing was committed");
 }

@@ -28,7 +28,7 @@ fn anomalies_quote_the_lines_concerned() {
         .out_has("tracecol ")
         .out_has("odd.log:")
         .out_has("TRACE: raw:PREROUTING:policy:3")
-        .out_has("and 2 lines more");
+        .out_has("and 2 more: --lines 5");
     let all = bench.run(&["anomalies", "--output", "ndjson"]).stdout();
     assert!(all.lines().count() >= 5);
     let first: serde_json::Value = serde_json::from_str(all.lines().next().unwrap()).unwrap();
