@@ -31,7 +31,7 @@ insert into word (kind, code, name) values
     ('link', 0, 'proxy'), ('link', 1, 'icmp_error'), ('link', 2, 'reset'), ('link', 3, 'expectation'),
     ('link', 4, 'arp_wait'), ('link', 5, 'retransmission'),
     ('end', 0, 'connection'), ('end', 1, 'packet'),
-    ('protocol', 1, 'icmp'), ('protocol', 2, 'igmp'), ('protocol', 6, 'tcp'), ('protocol', 17, 'udp'),
+    ('protocol', -1, 'arp'), ('protocol', 1, 'icmp'), ('protocol', 2, 'igmp'), ('protocol', 6, 'tcp'), ('protocol', 17, 'udp'),
     ('protocol', 47, 'gre'), ('protocol', 50, 'esp'), ('protocol', 51, 'ah'), ('protocol', 58, 'icmpv6'),
     ('protocol', 132, 'sctp'), ('protocol', 136, 'udplite');
 
@@ -127,12 +127,28 @@ create table frame_mac (
     primary key (mac, frames)
 ) strict, without rowid;
 
+-- Which fields the headers of a packet have and which of them change on its path, without their values.
+create table shape (
+    id integer primary key,               -- 0, 1, 2 … in order of first appearance
+    bytes blob not null unique            -- packed; the first byte is the version
+) strict;
+
+-- A boot of a host: how its two clocks go together.
+create table boot (
+    host integer not null,                -- host.id
+    boot integer not null,                -- counts the host's boots from 0
+    base_us integer not null,             -- wall time less uptime, of its first packet that has both
+    primary key (host, boot)
+) strict, without rowid;
+
 -- What a packet shares with thousands of others.
 create table way (
     id integer primary key,               -- 0, 1, 2 … in order of first appearance
     path integer not null,                -- path.id
+    shape integer not null,               -- shape.id
     host integer not null,                -- host.id
     boot integer not null,                -- counts the host's boots from 0
+    protocol integer,                     -- IP protocol number, word `protocol`; -1 for ARP; null when unknown
     direction integer,                    -- word `direction`; null without a connection
     trust integer not null,               -- word `trust`
     confidence integer not null,          -- word `confidence`
@@ -141,7 +157,7 @@ create table way (
     verdict_hop integer,                  -- hop.id of the deciding place
     lines integer not null                -- how many lines such a packet is made of
 ) strict;
-create index way_path on way (path);
+create index way_path on way (path, shape);
 
 -- How many packets began a way in a minute.
 create table way_minute (
@@ -149,6 +165,13 @@ create table way_minute (
     minute integer not null,              -- minutes since 1970; -1 for packets without wall time
     packets integer not null,             -- how many
     primary key (way, minute)
+) strict, without rowid;
+
+-- In which mebibytes of a source a way begins: an index that is twenty times smaller than one entry a packet.
+create table way_block (
+    way integer not null,                 -- way.id
+    block integer not null,               -- packet.id >> 20
+    primary key (way, block)
 ) strict, without rowid;
 
 -- What conntrack would call one connection.
@@ -167,8 +190,8 @@ create table connection (
     reply_dport integer,                  -- reply tuple: destination port
     src_key blob,                         -- `src` as 4 or 16 bytes, for ranges
     dst_key blob,                         -- `dst` as 4 or 16 bytes, for ranges
-    reply_src_key blob,                   -- `reply_src` as 4 or 16 bytes, for ranges
-    reply_dst_key blob,                   -- `reply_dst` as 4 or 16 bytes, for ranges
+    reply_src_key blob,                   -- `reply_src` as 4 or 16 bytes; null when it is `dst`
+    reply_dst_key blob,                   -- `reply_dst` as 4 or 16 bytes; null when it is `src`
     icmp_id integer,                      -- echo identifier, for ICMP
     state integer not null,               -- word `state`
     completeness integer not null,        -- word `completeness`
@@ -194,8 +217,11 @@ create table nat (
     connection integer not null,          -- connection.id
     idx integer not null,                 -- 0 for the first change
     kind integer not null,                -- word `nat`
+    from_side integer,                    -- 0 before it was the original source, 1 the original destination,
+                                          -- 2 the reply's source, 3 the reply's destination; null: as the next two say
     from_addr text,                       -- address before
     from_port integer,                    -- port before
+    to_side integer,                      -- the same for what it became
     to_addr text,                         -- address after
     to_port integer,                      -- port after
     hop integer,                          -- hop.id of the nat rule
@@ -210,37 +236,29 @@ create table endpoint (
     owner integer not null,               -- connection.id, or packet.id of a packet without connection
     primary key (addr, port, owner)
 ) strict, without rowid;
-create index endpoint_port on endpoint (port);
-
--- The part of a packet's headers that the packets of one connection share.
-create table shape (
-    owner integer not null,               -- connection.id, or packet.id of a packet without connection
-    n integer not null,                   -- 0, 1, 2 … in order of first appearance
-    frames integer not null,              -- frames.id
-    bytes blob not null,                  -- headers of all steps, packed; the first byte is the version
-    primary key (owner, n)
-) strict, without rowid;
 
 -- A packet: one skb's way through one host.
 create table packet (
     id integer primary key,               -- source.id << 42 | byte offset of its first line
-    connection integer,                   -- connection.id; null for ARP, STP and what cannot be told
+    behind integer,                       -- id - connection.id; null for ARP, STP and what cannot be told
+    connection integer generated always as (id - behind) virtual, -- connection.id
     way integer not null,                 -- way.id: path, host, direction, verdict …
-    shape integer not null,               -- shape.n
+    frames integer not null,              -- frames.id
     wall_us integer,                      -- first line: µs since 1970, when the log tells
-    uptime_us integer,                    -- first line: µs since boot, when the log tells
+    skew_us integer,                      -- how far the clocks are apart: wall_us - boot.base_us - uptime; without
+                                          -- wall_us the uptime itself; null when the uptime is unknown
     length integer,                       -- IP total length in bytes
     ip_id integer,                        -- IPv4 identification
     tcp_flags integer,                    -- as on the wire: 1 FIN, 2 SYN, 4 RST, 8 PSH, 16 ACK …
-    seq integer,                          -- TCP sequence number
-    ack integer,                          -- TCP acknowledgement number
-    window integer,                       -- TCP window, unscaled
-    gaps text,                            -- µs from step to step, separated by commas; null when unknown
-    detail blob not null                  -- line positions, TCP options and whatever else is its own, packed
+    gaps text,                            -- µs from step to step. One character each: its code less 32, and
+                                          -- less 2048 from 0xe000 on. Or a tab and numbers with commas.
+                                          -- Null when unknown
+    detail blob not null                  -- addresses, SEQ, options …, and line positions, packed; of a packet
+                                          -- with behind > 0 only what the connection's first one
+                                          -- does not let expect
 ) strict;
 create index packet_connection on packet (connection);
 create index packet_wall on packet (wall_us);
-create index packet_way on packet (way);
 
 -- A relation between two connections or packets.
 create table link (
@@ -295,18 +313,21 @@ select
     c.reply_src as reply_src, c.reply_sport as reply_sport,
     c.reply_dst as reply_dst, c.reply_dport as reply_dport,
     c.icmp_id as icmp_id,
-    (select group_concat((select name from word where kind = 'nat' and code = n.kind), ',' order by n.idx)
-        from nat n where n.connection = c.id) as nat,
+    (select group_concat(name, ',') from
+        (select o.name as name from nat n join word o on o.kind = 'nat' and o.code = n.kind
+            where n.connection = c.id order by n.idx)) as nat,
     (select name from word where kind = 'state' and code = c.state) as state,
     (select name from word where kind = 'completeness' and code = c.completeness) as completeness,
     c.packets_original as packets_original,
     c.packets_reply as packets_reply,
     c.packets_related as packets_related,
     c.lines as lines,
-    (select group_concat((select name from word where kind = 'layer' and code = j.value), ',' order by j.key)
-        from json_each('[' || c.layers || ']') j) as layers,
-    (select group_concat((select label from device where id = j.value), ',' order by j.key)
-        from json_each('[' || c.interfaces || ']') j) as interfaces,
+    (select group_concat(name, ',') from
+        (select o.name as name from json_each('[' || c.layers || ']') j
+            join word o on o.kind = 'layer' and o.code = j.value order by j.key)) as layers,
+    (select group_concat(label, ',') from
+        (select d.label as label from json_each('[' || c.interfaces || ']') j
+            join device d on d.id = j.value order by j.key)) as interfaces,
     (select name from word where kind = 'trust' and code = c.trust) as trust,
     (select name from word where kind = 'verdict' and code = c.verdict) as verdict,
     (select name from word where kind = 'evidence' and code = c.evidence) as evidence,
@@ -324,9 +345,9 @@ select
     w.boot as boot,
     p.wall_us / 1000000.0 as time,                            -- epoch seconds
     p.wall_us as wall_us,
-    p.uptime_us as uptime_us,
+    case when p.wall_us is null then p.skew_us else p.wall_us - b.base_us - p.skew_us end as uptime_us,
     (select name from word where kind = 'direction' and code = w.direction) as direction,
-    coalesce((select name from word where kind = 'protocol' and code = c.protocol), c.protocol) as protocol,
+    coalesce((select name from word where kind = 'protocol' and code = w.protocol), w.protocol) as protocol,
     case w.direction when 0 then c.src when 1 then c.reply_src end as src,
     case w.direction when 0 then c.sport when 1 then c.reply_sport end as sport,
     case w.direction when 0 then c.dst when 1 then c.reply_dst end as dst,
@@ -339,9 +360,6 @@ select
         iif(p.tcp_flags & 16, 'ACK ', '') || iif(p.tcp_flags & 8, 'PSH ', '') ||
         iif(p.tcp_flags & 4, 'RST ', '') || iif(p.tcp_flags & 2, 'SYN ', '') ||
         iif(p.tcp_flags & 1, 'FIN ', '')) end as tcp_flags,
-    p.seq as seq,
-    p.ack as ack,
-    p.window as window,
     w.lines as lines,
     (select name from word where kind = 'trust' and code = w.trust) as trust,
     (select name from word where kind = 'confidence' and code = w.confidence) as confidence,
@@ -351,6 +369,7 @@ select
 from packet p
 join way w on w.id = p.way
 join host h on h.id = w.host
+left join boot b on b.host = w.host and b.boot = w.boot
 left join connection c on c.id = p.connection;
 
 -- The steps of packets: one row for each place that a packet's lines name.
@@ -362,9 +381,16 @@ select
     (select name from word where kind = 'layer' and code = h.layer) as layer,
     s.label as at,
     s.hook as hook,
-    case when p.gaps is not null then
-        (select coalesce(sum(j.value), 0) from json_each('[' || p.gaps || ']') j where j.key < o.idx)
-    end as offset_us,                                         -- µs since the packet's first line
+    case                                                      -- µs since the packet's first line
+        when p.gaps is null then null
+        when unicode(p.gaps) = 9 then
+            (select coalesce(sum(j.value), 0) from json_each('[' || substr(p.gaps, 2) || ']') j
+                where j.key < o.idx)
+        else
+            (select coalesce(sum(unicode(substr(p.gaps, b.idx, 1)) - 32
+                    - iif(unicode(substr(p.gaps, b.idx, 1)) >= 57344, 2048, 0)), 0)
+                from path_hop b where b.path = w.path and b.idx between 1 and o.idx)
+    end as offset_us,
     (select label from device where id = h.input) as input,
     (select label from device where id = h.output) as output,
     (select label from device where id = h.physin) as physin,

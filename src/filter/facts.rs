@@ -91,7 +91,7 @@ impl Facts {
             sources: shown.iter().take(1).map(|(src, _)| *src).collect(),
             destinations: distinct(shown.iter().map(|(_, dst)| *dst)),
             others: distinct(shown.iter().map(|(src, _)| *src)),
-            protocol: packet.steps.first().and_then(|step| protocol(&step.header)),
+            protocol: packet.steps.first().and_then(|step| shown_protocol(&step.header)),
             hops: distinct(packet.steps.iter().map(|step| step.hop.clone())),
             macs: distinct(packet.steps.iter().flat_map(|step| macs(&step.header))),
             nat: connection.map(|connection| connection.nat.to_vec()).unwrap_or_default(),
@@ -148,7 +148,8 @@ pub fn shown_endpoints(header: &Header) -> Option<(Endpoint, Endpoint)> {
     }
 }
 
-fn protocol(header: &Header) -> Option<ProtocolName> {
+/// The protocol that a header shows.
+pub fn shown_protocol(header: &Header) -> Option<ProtocolName> {
     match &header.network {
         Network::Ip(ip) => ip.protocol.map(ProtocolName::Ip),
         Network::Arp(_) => Some(ProtocolName::Arp),

@@ -34,7 +34,7 @@ mod value;
 pub use expr::{
     AddressRange, Device, Expr, NumberRange, OneOf, Place, ProtocolName, RulePattern, Side, Term,
 };
-pub use facts::{ConnectionFacts, Facts, shown_endpoints};
+pub use facts::{ConnectionFacts, Facts, shown_endpoints, shown_protocol};
 pub use parse::parse;
 pub use time::Clock;
 

@@ -7,9 +7,10 @@
 use sqlx::{QueryBuilder, Sqlite};
 
 use crate::filter::{Expr, Term};
+use crate::store::StoreError;
+use crate::store::read::Reader;
 use crate::store::read_links::list;
 use crate::store::select::{Target, push_address_range, push_number_range};
-use crate::store::{Store, StoreError};
 
 /// More owners than these are not few.
 const FEW: usize = 5000;
@@ -37,9 +38,12 @@ impl Candidates {
     }
 }
 
-impl Store {
+impl Reader<'_> {
     /// The candidates of a filter; none when nothing in it is rare.
-    pub(crate) async fn candidates(&self, filter: &Expr) -> Result<Option<Candidates>, StoreError> {
+    pub(crate) async fn candidates(
+        &mut self,
+        filter: &Expr,
+    ) -> Result<Option<Candidates>, StoreError> {
         let mut necessary = Vec::new();
         collect_necessary(filter, &mut necessary);
         let mut fewest: Option<Vec<i64>> = None;
@@ -53,7 +57,7 @@ impl Store {
     }
 
     /// Who showed one of the term's addresses or ports; none when there are many.
-    async fn owners(&self, term: &Term) -> Result<Option<Vec<i64>>, StoreError> {
+    async fn owners(&mut self, term: &Term) -> Result<Option<Vec<i64>>, StoreError> {
         let mut sql = QueryBuilder::new("select distinct owner from endpoint where 0");
         match term {
             Term::Address(_, ranges) => {
@@ -69,7 +73,7 @@ impl Store {
             _ => return Ok(None),
         }
         sql.push(" limit ").push_bind(i64::try_from(FEW).unwrap_or(i64::MAX) + 1);
-        let owners: Vec<i64> = sql.build_query_scalar().fetch_all(&self.readers).await?;
+        let owners: Vec<i64> = sql.build_query_scalar().fetch_all(&mut *self.connection).await?;
         Ok((owners.len() <= FEW).then_some(owners))
     }
 }

@@ -8,12 +8,16 @@ use std::sync::Arc;
 use foldhash::HashMap;
 use sqlx::sqlite::SqliteConnection;
 
+use crate::filter::{ProtocolName, shown_protocol};
 use crate::model::{
     Devices, Direction, Hop, HostId, IfName, Layer, LinkHeader, Packet, Site, SiteKind, Verdict,
 };
 use crate::store::StoreError;
 use crate::store::codec::read_frames;
 use crate::store::words::Coded as _;
+
+/// `way.protocol` of ARP.
+pub(crate) const ARP: i64 = -1;
 
 /// Entries kept in memory of each kind.
 const CAPACITY: usize = 65_536;
@@ -30,6 +34,7 @@ pub(crate) struct Intern {
     hops: HashMap<HopKey, (Arc<Site>, i64)>,
     paths: HashMap<Vec<i64>, i64>,
     frames: HashMap<Vec<u8>, i64>,
+    shapes: HashMap<Vec<u8>, i64>,
     ways: HashMap<Way, i64>,
 }
 
@@ -45,8 +50,10 @@ struct HopKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Way {
     pub path: i64,
+    pub shape: i64,
     pub host: i64,
     pub boot: u32,
+    pub protocol: Option<i64>,
     pub direction: Option<Direction>,
     pub trust: i64,
     pub confidence: i64,
@@ -54,6 +61,13 @@ pub(crate) struct Way {
     pub evidence: Option<i64>,
     pub verdict_hop: Option<i64>,
     pub lines: i64,
+}
+
+/// A way's row, with the host and boot it belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WayId {
+    pub id: i64,
+    pub boot: (i64, u32),
 }
 
 fn keep<K: Eq + std::hash::Hash, V>(map: &mut HashMap<K, V>, key: K, value: V) {
@@ -288,18 +302,49 @@ impl Intern {
         Ok((verdict.kind.code(), verdict.evidence.map(crate::store::words::Coded::code), hop))
     }
 
+    async fn shape(
+        &mut self,
+        connection: &mut SqliteConnection,
+        bytes: &[u8],
+    ) -> Result<i64, StoreError> {
+        if let Some(id) = self.shapes.get(bytes) {
+            return Ok(*id);
+        }
+        let known: Option<i64> = sqlx::query_scalar("select id from shape where bytes = ?")
+            .bind(bytes)
+            .fetch_optional(&mut *connection)
+            .await?;
+        let id = match known {
+            Some(id) => id,
+            None => {
+                sqlx::query_scalar(
+                    "insert into shape (id, bytes)
+                     values ((select coalesce(max(id) + 1, 0) from shape), ?) returning id",
+                )
+                .bind(bytes)
+                .fetch_one(&mut *connection)
+                .await?
+            }
+        };
+        keep(&mut self.shapes, bytes.to_vec(), id);
+        Ok(id)
+    }
+
     /// The way of a packet.
     pub(crate) async fn way(
         &mut self,
         connection: &mut SqliteConnection,
         packet: &Packet,
-    ) -> Result<i64, StoreError> {
+        shape: &[u8],
+    ) -> Result<WayId, StoreError> {
         let n_pieces: usize = packet.steps.iter().map(|step| step.lines.pieces.len()).sum();
         let (verdict, evidence, verdict_hop) = self.verdict(connection, &packet.verdict).await?;
         let way = Way {
             path: self.path(connection, packet).await?,
+            shape: self.shape(connection, shape).await?,
             host: self.host(connection, packet.host).await?,
             boot: packet.boot.0,
+            protocol: protocol(packet),
             direction: packet.direction,
             trust: packet.trust.code(),
             confidence: packet.confidence.code(),
@@ -308,12 +353,21 @@ impl Intern {
             verdict_hop,
             lines: i64::try_from(packet.steps.len() + n_pieces).unwrap_or(i64::MAX),
         };
+        let boot = (way.host, way.boot);
         if let Some(id) = self.ways.get(&way) {
-            return Ok(*id);
+            return Ok(WayId { id: *id, boot });
         }
         let id = find_or_add_way(connection, &way).await?;
         keep(&mut self.ways, way, id);
-        Ok(id)
+        Ok(WayId { id, boot })
+    }
+}
+
+/// The protocol of a packet's first line, as `way.protocol` has it.
+fn protocol(packet: &Packet) -> Option<i64> {
+    match shown_protocol(&packet.steps.first()?.header)? {
+        ProtocolName::Ip(protocol) => Some(i64::from(protocol.0)),
+        ProtocolName::Arp => Some(ARP),
     }
 }
 
@@ -358,12 +412,14 @@ async fn add_frames(connection: &mut SqliteConnection, bytes: &[u8]) -> Result<i
 
 async fn find_or_add_way(connection: &mut SqliteConnection, way: &Way) -> Result<i64, StoreError> {
     let known: Option<i64> = sqlx::query_scalar(
-        "select id from way where path = ? and host = ? and boot = ? and direction is ? and trust = ?
-            and confidence = ? and verdict = ? and evidence is ? and verdict_hop is ? and lines = ?",
+        "select id from way where path = ? and shape = ? and host = ? and boot = ? and protocol is ?
+            and direction is ? and trust = ? and confidence = ? and verdict = ? and evidence is ? and verdict_hop is ? and lines = ?",
     )
     .bind(way.path)
+    .bind(way.shape)
     .bind(way.host)
     .bind(way.boot)
+    .bind(way.protocol)
     .bind(way.direction.map(crate::store::words::Coded::code))
     .bind(way.trust)
     .bind(way.confidence)
@@ -377,12 +433,15 @@ async fn find_or_add_way(connection: &mut SqliteConnection, way: &Way) -> Result
         return Ok(id);
     }
     let added = sqlx::query_scalar(
-        "insert into way (id, path, host, boot, direction, trust, confidence, verdict, evidence, verdict_hop, lines)
-         values ((select coalesce(max(id) + 1, 0) from way), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning id",
+        "insert into way (id, path, shape, host, boot, protocol, direction, trust, confidence, verdict,
+            evidence, verdict_hop, lines)
+         values ((select coalesce(max(id) + 1, 0) from way), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning id",
     )
     .bind(way.path)
+    .bind(way.shape)
     .bind(way.host)
     .bind(way.boot)
+    .bind(way.protocol)
     .bind(way.direction.map(crate::store::words::Coded::code))
     .bind(way.trust)
     .bind(way.confidence)

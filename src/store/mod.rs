@@ -16,6 +16,7 @@ mod intern;
 mod key;
 mod names;
 mod open;
+mod read;
 mod read_connections;
 mod read_links;
 mod read_list;

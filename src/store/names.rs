@@ -3,13 +3,14 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::HashMap;
-use sqlx::sqlite::{SqlitePool, SqliteRow};
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{FromRow, Row as _};
 
 use crate::model::{Devices, Hop, IfName, Layer, LinkHeader, PacketKey, Site, SiteKind, SourceId};
 use crate::store::StoreError;
 use crate::store::codec::read_frames;
 use crate::store::key::{IdKind, PublicId};
+use crate::store::read::Reader;
 use crate::store::words::Coded as _;
 
 /// A host as people name it.
@@ -41,6 +42,7 @@ struct Tables {
     hops: HashMap<i64, Hop>,
     paths: HashMap<i64, Arc<[Hop]>>,
     frames: HashMap<i64, Arc<[LinkHeader]>>,
+    shapes: HashMap<i64, Arc<[u8]>>,
     devices: HashMap<i64, IfName>,
 }
 
@@ -49,16 +51,12 @@ const CAPACITY: usize = 16_384;
 
 macro_rules! cached {
     ($name:ident, $table:ident, $key:ty, $value:ty, $load:ident) => {
-        pub(crate) async fn $name(
-            &self,
-            pool: &SqlitePool,
-            key: $key,
-        ) -> Result<$value, StoreError> {
-            if let Some(value) = self.tables().$table.get(&key) {
+        pub(crate) async fn $name(&mut self, key: $key) -> Result<$value, StoreError> {
+            if let Some(value) = self.names.tables().$table.get(&key) {
                 return Ok(value.clone());
             }
-            let value = $load(pool, key).await?;
-            let mut tables = self.tables();
+            let value = $load(self.connection, key).await?;
+            let mut tables = self.names.tables();
             if tables.$table.len() >= CAPACITY {
                 tables.$table.clear();
             }
@@ -69,66 +67,90 @@ macro_rules! cached {
 }
 
 impl Names {
+    /// Forgets all: what was read inside a transaction that was rolled back never was.
+    pub(crate) fn forget(&self) {
+        *self.tables() = Tables::default();
+    }
+
     fn tables(&self) -> std::sync::MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
+impl Reader<'_> {
     cached!(host, hosts, i64, Arc<HostName>, load_host);
     cached!(source, sources, SourceId, Arc<SourceName>, load_source);
     cached!(hop, hops, i64, Hop, load_hop);
     cached!(path, paths, i64, Arc<[Hop]>, load_path);
     cached!(frames, frames, i64, Arc<[LinkHeader]>, load_frames);
+    cached!(shape, shapes, i64, Arc<[u8]>, load_shape);
     cached!(device, devices, i64, IfName, load_device);
 
     /// The public id of a connection or packet.
     pub(crate) async fn public_id(
-        &self,
-        pool: &SqlitePool,
+        &mut self,
         kind: IdKind,
         key: PacketKey,
     ) -> Result<PublicId, StoreError> {
-        let source = self.source(pool, key.source).await?;
+        let source = self.source(key.source).await?;
         Ok(PublicId::new(kind, source.tag, key))
     }
 }
 
-async fn load_host(pool: &SqlitePool, id: i64) -> Result<Arc<HostName>, StoreError> {
+async fn load_host(
+    connection: &mut SqliteConnection,
+    id: i64,
+) -> Result<Arc<HostName>, StoreError> {
     let found: Option<(String, Option<String>)> =
         sqlx::query_as("select label, netns from host where id = ?")
             .bind(id)
-            .fetch_optional(pool)
+            .fetch_optional(connection)
             .await?;
     let (name, netns) = found.ok_or(StoreError::Damaged("a host is missing"))?;
     Ok(Arc::new(HostName { name, netns }))
 }
 
-async fn load_source(pool: &SqlitePool, id: SourceId) -> Result<Arc<SourceName>, StoreError> {
+async fn load_source(
+    connection: &mut SqliteConnection,
+    id: SourceId,
+) -> Result<Arc<SourceName>, StoreError> {
     let found: Option<(u32, String)> = sqlx::query_as("select tag, name from source where id = ?")
         .bind(id.0)
-        .fetch_optional(pool)
+        .fetch_optional(connection)
         .await?;
     let (tag, name) = found.ok_or(StoreError::Damaged("a source is missing"))?;
     Ok(Arc::new(SourceName { tag, name }))
 }
 
-async fn load_device(pool: &SqlitePool, id: i64) -> Result<IfName, StoreError> {
+async fn load_device(connection: &mut SqliteConnection, id: i64) -> Result<IfName, StoreError> {
     let found: Option<Vec<u8>> = sqlx::query_scalar("select name from device where id = ?")
         .bind(id)
-        .fetch_optional(pool)
+        .fetch_optional(connection)
         .await?;
     found.and_then(|name| IfName::new(&name)).ok_or(StoreError::Damaged("a device is missing"))
 }
 
-async fn load_frames(pool: &SqlitePool, id: i64) -> Result<Arc<[LinkHeader]>, StoreError> {
+async fn load_frames(
+    connection: &mut SqliteConnection,
+    id: i64,
+) -> Result<Arc<[LinkHeader]>, StoreError> {
     let found: Option<Vec<u8>> = sqlx::query_scalar("select bytes from frames where id = ?")
         .bind(id)
-        .fetch_optional(pool)
+        .fetch_optional(connection)
         .await?;
     let bytes = found.ok_or(StoreError::Damaged("a list of frames is missing"))?;
     Ok(read_frames(&bytes)?.into())
 }
 
-async fn load_hop(pool: &SqlitePool, id: i64) -> Result<Hop, StoreError> {
+async fn load_shape(connection: &mut SqliteConnection, id: i64) -> Result<Arc<[u8]>, StoreError> {
+    let found: Option<Vec<u8>> = sqlx::query_scalar("select bytes from shape where id = ?")
+        .bind(id)
+        .fetch_optional(connection)
+        .await?;
+    Ok(found.ok_or(StoreError::Damaged("a shape is missing"))?.into())
+}
+
+async fn load_hop(connection: &mut SqliteConnection, id: i64) -> Result<Hop, StoreError> {
     let found: Option<HopRow> = sqlx::query_as(
         "select h.layer, s.kind, s.table_name, s.chain, s.number, s.prefix,
             i.name as input, o.name as output, pi.name as physin, po.name as physout
@@ -141,12 +163,12 @@ async fn load_hop(pool: &SqlitePool, id: i64) -> Result<Hop, StoreError> {
          where h.id = ?",
     )
     .bind(id)
-    .fetch_optional(pool)
+    .fetch_optional(connection)
     .await?;
     found.ok_or(StoreError::Damaged("a hop is missing"))?.read()
 }
 
-async fn load_path(pool: &SqlitePool, id: i64) -> Result<Arc<[Hop]>, StoreError> {
+async fn load_path(connection: &mut SqliteConnection, id: i64) -> Result<Arc<[Hop]>, StoreError> {
     let found: Vec<HopRow> = sqlx::query_as(
         "select h.layer, s.kind, s.table_name, s.chain, s.number, s.prefix,
             i.name as input, o.name as output, pi.name as physin, po.name as physout
@@ -160,7 +182,7 @@ async fn load_path(pool: &SqlitePool, id: i64) -> Result<Arc<[Hop]>, StoreError>
          where p.path = ? order by p.idx",
     )
     .bind(id)
-    .fetch_all(pool)
+    .fetch_all(connection)
     .await?;
     if found.is_empty() {
         return Err(StoreError::Damaged("a path is missing"));

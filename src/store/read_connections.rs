@@ -11,11 +11,13 @@ use crate::model::{
     NatChange, NatKind, Protocol, Stamp, Trust, Tuple, Uptime, Verdict, VerdictEvidence,
     VerdictKind, WallTime,
 };
+use crate::store::StoreError;
 use crate::store::key::{IdKind, PublicId, from_row_key, row_key};
 use crate::store::names::HostName;
+use crate::store::read::Reader;
 use crate::store::read_links::{LinkRow, list};
 use crate::store::words::Coded;
-use crate::store::{Store, StoreError};
+use crate::store::write_connections::ends;
 
 /// A connection with what surrounds it.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,20 +32,23 @@ pub struct ConnectionRow {
     pub links: Vec<LinkRow>,
 }
 
-impl Store {
+impl Reader<'_> {
     /// The connection with this id.
-    pub async fn connection(&self, id: &PublicId) -> Result<Option<ConnectionRow>, StoreError> {
+    pub(crate) async fn connection(
+        &mut self,
+        id: &PublicId,
+    ) -> Result<Option<ConnectionRow>, StoreError> {
         let Some(key) = self.key_of(id, IdKind::Connection).await? else { return Ok(None) };
         let found: Option<Columns> = sqlx::query_as("select * from connection where id = ?")
             .bind(key)
-            .fetch_optional(&self.readers)
+            .fetch_optional(&mut *self.connection)
             .await?;
         Ok(self.connection_rows(found.into_iter().collect()).await?.pop())
     }
 
     /// The row key that a public id stands for; none when it is of the other kind or of no known source.
     pub(crate) async fn key_of(
-        &self,
+        &mut self,
         id: &PublicId,
         kind: IdKind,
     ) -> Result<Option<i64>, StoreError> {
@@ -53,13 +58,13 @@ impl Store {
         let (tag, offset) = id.parts();
         let source: Option<u32> = sqlx::query_scalar("select id from source where tag = ?")
             .bind(tag)
-            .fetch_optional(&self.readers)
+            .fetch_optional(&mut *self.connection)
             .await?;
         source.map(|source| row_key(crate::model::SourceId(source), offset)).transpose()
     }
 
     pub(crate) async fn connection_rows(
-        &self,
+        &mut self,
         columns: Vec<Columns>,
     ) -> Result<Vec<ConnectionRow>, StoreError> {
         let keys: Vec<i64> = columns.iter().map(|columns| columns.id).collect();
@@ -68,10 +73,10 @@ impl Store {
         let mut rows = Vec::with_capacity(columns.len());
         for one in columns {
             let key = one.id;
-            let host = self.names.host(&self.readers, one.host).await?;
+            let host = self.host(one.host).await?;
             let connection = self.connection_of(one, nat.remove(&key).unwrap_or_default()).await?;
             rows.push(ConnectionRow {
-                id: self.names.public_id(&self.readers, IdKind::Connection, connection.key).await?,
+                id: self.public_id(IdKind::Connection, connection.key).await?,
                 host: HostName::clone(&host),
                 connection,
                 links: links.remove(&key).unwrap_or_default(),
@@ -81,25 +86,27 @@ impl Store {
     }
 
     async fn connection_of(
-        &self,
+        &mut self,
         columns: Columns,
-        nat: Vec<NatChange>,
+        nat: Vec<NatColumns>,
     ) -> Result<Connection, StoreError> {
         let mut interfaces = Vec::new();
         for device in numbers(&columns.interfaces)? {
-            interfaces.push(self.names.device(&self.readers, device).await?);
+            interfaces.push(self.device(device).await?);
         }
         let layers = numbers(&columns.layers)?.into_iter().map(Layer::from_code);
         let [original_src, original_dst, reply_src, reply_dst] = columns.endpoints;
+        let original = Tuple { src: original_src.read()?, dst: original_dst.read()? };
+        let reply = Tuple { src: reply_src.read()?, dst: reply_dst.read()? };
         Ok(Connection {
             key: from_row_key(columns.id),
             host: HostId(u32::try_from(columns.host).unwrap_or(u32::MAX)),
             boot: Boot(columns.boot),
             protocol: Protocol(columns.protocol),
-            original: Tuple { src: original_src.read()?, dst: original_dst.read()? },
-            reply: Tuple { src: reply_src.read()?, dst: reply_dst.read()? },
+            original,
+            reply,
             icmp_id: columns.icmp_id,
-            nat,
+            nat: self.nat_changes(nat, ends(&original, &reply)).await?,
             state: ConnectionState::from_code(columns.state)?,
             completeness: Completeness::from_code(columns.completeness)?,
             first: columns.first,
@@ -115,42 +122,60 @@ impl Store {
         })
     }
 
-    pub(crate) async fn verdict(&self, columns: VerdictColumns) -> Result<Verdict, StoreError> {
+    pub(crate) async fn verdict(&mut self, columns: VerdictColumns) -> Result<Verdict, StoreError> {
         Ok(Verdict {
             kind: VerdictKind::from_code(columns.verdict)?,
             evidence: columns.evidence.map(VerdictEvidence::from_code).transpose()?,
             site: match columns.verdict_hop {
-                Some(hop) => Some(self.names.hop(&self.readers, hop).await?),
+                Some(hop) => Some(self.hop(hop).await?),
                 None => None,
             },
         })
     }
 
-    async fn nat_of(&self, keys: &[i64]) -> Result<HashMap<i64, Vec<NatChange>>, StoreError> {
+    async fn nat_of(&mut self, keys: &[i64]) -> Result<HashMap<i64, Vec<NatColumns>>, StoreError> {
         let rows: Vec<NatColumns> = sqlx::query_as(
             "select * from nat where connection in (select value from json_each(?))
              order by connection, idx",
         )
         .bind(list(keys))
-        .fetch_all(&self.readers)
+        .fetch_all(&mut *self.connection)
         .await?;
-        let mut nat: HashMap<i64, Vec<NatChange>> = HashMap::default();
+        let mut nat: HashMap<i64, Vec<NatColumns>> = HashMap::default();
         for row in rows {
-            let [from, to] = row.endpoints;
-            let change = NatChange {
-                kind: NatKind::from_code(row.kind)?,
-                from: from.read()?,
-                to: to.read()?,
-                site: match row.hop {
-                    Some(hop) => Some(self.names.hop(&self.readers, hop).await?),
-                    None => None,
-                },
-                evidence: EvidenceOf::from_code(row.evidence)?,
-            };
-            nat.entry(row.connection).or_default().push(change);
+            nat.entry(row.connection).or_default().push(row);
         }
         Ok(nat)
     }
+
+    async fn nat_changes(
+        &mut self,
+        rows: Vec<NatColumns>,
+        ends: [Endpoint; 4],
+    ) -> Result<Vec<NatChange>, StoreError> {
+        let mut changes = Vec::with_capacity(rows.len());
+        for row in rows {
+            let [from, to] = row.endpoints;
+            changes.push(NatChange {
+                kind: NatKind::from_code(row.kind)?,
+                from: side(row.sides[0], ends)?.map_or_else(|| from.read(), Ok)?,
+                to: side(row.sides[1], ends)?.map_or_else(|| to.read(), Ok)?,
+                site: match row.hop {
+                    Some(hop) => Some(self.hop(hop).await?),
+                    None => None,
+                },
+                evidence: EvidenceOf::from_code(row.evidence)?,
+            });
+        }
+        Ok(changes)
+    }
+}
+
+/// The end of the connection's tuples that `nat.from_side` names.
+fn side(side: Option<i64>, ends: [Endpoint; 4]) -> Result<Option<Endpoint>, StoreError> {
+    let Some(side) = side else { return Ok(None) };
+    let end = usize::try_from(side).ok().and_then(|side| ends.get(side));
+    Ok(Some(*end.ok_or(StoreError::Damaged("an unknown code"))?))
 }
 
 /// `1,4,7`
@@ -258,6 +283,7 @@ impl FromRow<'_, SqliteRow> for Columns {
 struct NatColumns {
     connection: i64,
     kind: i64,
+    sides: [Option<i64>; 2],
     endpoints: [EndpointColumns; 2],
     hop: Option<i64>,
     evidence: i64,
@@ -268,6 +294,7 @@ impl FromRow<'_, SqliteRow> for NatColumns {
         Ok(Self {
             connection: row.try_get("connection")?,
             kind: row.try_get("kind")?,
+            sides: [row.try_get("from_side")?, row.try_get("to_side")?],
             endpoints: [
                 EndpointColumns::of(row, "from_addr", "from_port")?,
                 EndpointColumns::of(row, "to_addr", "to_port")?,

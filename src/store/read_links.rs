@@ -3,9 +3,10 @@
 use foldhash::HashMap;
 
 use crate::model::LinkKind;
+use crate::store::StoreError;
 use crate::store::key::{IdKind, PublicId, from_row_key};
+use crate::store::read::Reader;
 use crate::store::words::Coded as _;
-use crate::store::{Store, StoreError};
 
 /// A link, as seen from one of its ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,10 +47,10 @@ impl IdKind {
     }
 }
 
-impl Store {
+impl Reader<'_> {
     /// The links of the given connections or packets (row keys), by key.
     pub(crate) async fn links_of(
-        &self,
+        &mut self,
         kind: IdKind,
         keys: &[i64],
     ) -> Result<HashMap<i64, Vec<LinkRow>>, StoreError> {
@@ -64,13 +65,12 @@ impl Store {
         )
         .bind(kind.end())
         .bind(list)
-        .fetch_all(&self.readers)
+        .fetch_all(&mut *self.connection)
         .await?;
         let mut links: HashMap<i64, Vec<LinkRow>> = HashMap::default();
         for (own, link, other_end, other, evidence) in rows {
             let other_kind = if other_end == 0 { IdKind::Connection } else { IdKind::Packet };
-            let other =
-                self.names.public_id(&self.readers, other_kind, from_row_key(other)).await?;
+            let other = self.public_id(other_kind, from_row_key(other)).await?;
             let row =
                 LinkRow { kind: LinkKind::from_code(link)?, other: LinkEnd::new(other), evidence };
             links.entry(own).or_default().push(row);

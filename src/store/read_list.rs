@@ -8,14 +8,15 @@ use sqlx::{QueryBuilder, Sqlite};
 
 use crate::filter::{ConnectionFacts, Expr, Facts, Term};
 use crate::model::{ConnectionState, LinkKind, NatKind, WallTime};
+use crate::store::StoreError;
 use crate::store::candidates::Candidates;
 use crate::store::key::{IdKind, PublicId};
+use crate::store::read::Reader;
 use crate::store::read_connections::{Columns, ConnectionRow};
 use crate::store::read_links::list;
 use crate::store::read_packets::{PacketColumns, PacketRow};
 use crate::store::select::{Ids, Select, Target, is_exact};
 use crate::store::words::Coded as _;
-use crate::store::{Store, StoreError};
 
 /// Which connections are asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -91,10 +92,10 @@ type Place = (Option<i64>, i64);
 /// Rows asked for at once when the SQL cannot decide alone.
 const CHUNK: u32 = 512;
 
-impl Store {
+impl Reader<'_> {
     /// The connections that a filter lets through.
-    pub async fn connections(
-        &self,
+    pub(crate) async fn connections(
+        &mut self,
         query: &ConnectionQuery,
     ) -> Result<Vec<ConnectionRow>, StoreError> {
         let page = self.page(Target::Connections, query.filter.as_ref(), query.order).await?;
@@ -108,14 +109,17 @@ impl Store {
                 break;
             }
             let mut sql = page.sql(timed, place, limit);
-            columns.extend(sql.build_query_as::<Columns>().fetch_all(&self.readers).await?);
+            columns.extend(sql.build_query_as::<Columns>().fetch_all(&mut *self.connection).await?);
             place = None;
         }
         self.connection_rows(columns).await
     }
 
     /// The packets that a filter lets through.
-    pub async fn packets(&self, query: &PacketQuery) -> Result<Vec<PacketRow>, StoreError> {
+    pub(crate) async fn packets(
+        &mut self,
+        query: &PacketQuery,
+    ) -> Result<Vec<PacketRow>, StoreError> {
         let page = self.page(Target::Packets, query.filter.as_ref(), query.order).await?;
         let Some(mut place) = self.place(query.after, IdKind::Packet).await? else {
             return Ok(Vec::new());
@@ -130,7 +134,7 @@ impl Store {
                 let limit = if doubtful.is_some() { chunk } else { rest };
                 let mut sql = page.sql(timed, place, Some(limit));
                 let columns: Vec<PacketColumns> =
-                    sql.build_query_as().fetch_all(&self.readers).await?;
+                    sql.build_query_as().fetch_all(&mut *self.connection).await?;
                 let is_last = columns.len() < limit as usize;
                 let last = columns.last().map(|row| (row.first.wall.map(|wall| wall.0), row.id));
                 let found = self.packet_rows(columns).await?;
@@ -151,7 +155,7 @@ impl Store {
     }
 
     async fn page<'a>(
-        &self,
+        &mut self,
         target: Target,
         filter: Option<&'a Expr>,
         order: Order,
@@ -167,7 +171,7 @@ impl Store {
 
     /// The cursor as columns. `Some(None)` is the start; `None` is a cursor that names no row of ours.
     async fn place(
-        &self,
+        &mut self,
         after: Option<Cursor>,
         kind: IdKind,
     ) -> Result<Option<Option<Place>>, StoreError> {
@@ -176,7 +180,7 @@ impl Store {
         Ok(key.map(|key| Some((after.wall.map(|wall| wall.0), key))))
     }
 
-    async fn look_up_ids(&self, filter: &Expr, ids: &mut Ids) -> Result<(), StoreError> {
+    async fn look_up_ids(&mut self, filter: &Expr, ids: &mut Ids) -> Result<(), StoreError> {
         let mut texts = Vec::new();
         collect_ids(filter, &mut texts);
         for text in texts {
@@ -190,7 +194,7 @@ impl Store {
 
     /// Keeps the rows that the filter really means.
     async fn sift(
-        &self,
+        &mut self,
         filter: &Expr,
         rows: Vec<PacketRow>,
     ) -> Result<Vec<PacketRow>, StoreError> {
@@ -216,7 +220,7 @@ impl Store {
     }
 
     /// What packets' connections contribute to their facts.
-    async fn surroundings(&self, rows: &[PacketRow]) -> Result<Surroundings, StoreError> {
+    async fn surroundings(&mut self, rows: &[PacketRow]) -> Result<Surroundings, StoreError> {
         let mut keys = Vec::new();
         let mut ids = HashMap::new();
         for row in rows {
@@ -232,7 +236,7 @@ impl Store {
             "select id, state from connection where id in (select value from json_each(?))",
         )
         .bind(list(&keys))
-        .fetch_all(&self.readers)
+        .fetch_all(&mut *self.connection)
         .await?;
         for (key, state) in states {
             let state = ConnectionState::from_code(state)?;
@@ -245,7 +249,7 @@ impl Store {
             "select connection, kind from nat where connection in (select value from json_each(?))",
         )
         .bind(list(&keys))
-        .fetch_all(&self.readers)
+        .fetch_all(&mut *self.connection)
         .await?;
         for (key, kind) in nat {
             if let Some(one) = ids.get(&key).and_then(|id| around.connections.get_mut(id)) {
@@ -262,7 +266,7 @@ impl Store {
                 join link l on l.to_end = 1 and l.to_id = p.id",
         )
         .bind(list(&keys))
-        .fetch_all(&self.readers)
+        .fetch_all(&mut *self.connection)
         .await?;
         for (key, kind) in links {
             if let Some(one) = ids.get(&key).and_then(|id| around.connections.get_mut(id)) {
@@ -316,12 +320,11 @@ impl Page<'_> {
                 ("select c.* from connection c where ", "c.first_wall_us", "c.id")
             }
             Target::Packets => (
-                "select p.*, s.frames, s.bytes, w.path, w.host, w.boot, w.direction, w.trust,
-                    w.confidence, w.verdict, w.evidence, w.verdict_hop
+                "select p.*, w.path, w.shape, w.host, w.boot, w.direction, w.trust, w.confidence,
+                    w.verdict, w.evidence, w.verdict_hop, b.base_us
                  from packet p
                  join way w on w.id = p.way
-                 join shape s on s.n = max(p.shape, 0)
-                    and s.owner = iif(p.shape < 0 or p.connection is null, p.id, p.connection)
+                 left join boot b on b.host = w.host and b.boot = w.boot
                  where ",
                 "p.wall_us",
                 "p.id",

@@ -1,18 +1,23 @@
 //! Packets out of the database, line by line as they were.
 
+use std::collections::BTreeSet;
+
+use foldhash::HashMap;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row as _};
 
 use crate::model::{
-    Boot, Confidence, Direction, HostId, Packet, SourceId, Stamp, StepLines, Trust,
+    Boot, Confidence, Direction, HostId, Packet, SourceId, Stamp, StepLines, Trust, Uptime,
+    WallTime,
 };
-use crate::store::codec::{self, Stored};
+use crate::store::StoreError;
+use crate::store::codec::{self, Flow, Stored};
 use crate::store::key::{IdKind, PublicId, from_row_key};
 use crate::store::names::HostName;
-use crate::store::read_connections::{VerdictColumns, stamp};
-use crate::store::read_links::LinkRow;
+use crate::store::read::Reader;
+use crate::store::read_connections::VerdictColumns;
+use crate::store::read_links::{LinkRow, list};
 use crate::store::words::Coded as _;
-use crate::store::{Store, StoreError};
 
 /// A packet with what surrounds it.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,63 +43,61 @@ impl PacketRow {
     }
 }
 
-impl Store {
+impl Reader<'_> {
     /// The packet with this id.
-    pub async fn packet(&self, id: &PublicId) -> Result<Option<PacketRow>, StoreError> {
+    pub(crate) async fn packet(&mut self, id: &PublicId) -> Result<Option<PacketRow>, StoreError> {
         let Some(key) = self.key_of(id, IdKind::Packet).await? else { return Ok(None) };
         let found: Option<PacketColumns> = sqlx::query_as(
-            "select p.*, s.frames, s.bytes, w.path, w.host, w.boot, w.direction, w.trust, w.confidence,
-                w.verdict, w.evidence, w.verdict_hop
+            "select p.*, w.path, w.shape, w.host, w.boot, w.direction, w.trust, w.confidence,
+                w.verdict, w.evidence, w.verdict_hop, b.base_us
              from packet p
              join way w on w.id = p.way
-             join shape s on s.n = max(p.shape, 0)
-                and s.owner = iif(p.shape < 0 or p.connection is null, p.id, p.connection)
+             left join boot b on b.host = w.host and b.boot = w.boot
              where p.id = ?",
         )
         .bind(key)
-        .fetch_optional(&self.readers)
+        .fetch_optional(&mut *self.connection)
         .await?;
         Ok(self.packet_rows(found.into_iter().collect()).await?.pop())
     }
 
     /// The packets of a connection, in order of time, then of position.
-    pub async fn packets_of(&self, id: &PublicId) -> Result<Vec<PacketRow>, StoreError> {
+    pub(crate) async fn packets_of(&mut self, id: &PublicId) -> Result<Vec<PacketRow>, StoreError> {
         let Some(key) = self.key_of(id, IdKind::Connection).await? else { return Ok(Vec::new()) };
         let found: Vec<PacketColumns> = sqlx::query_as(
-            "select p.*, s.frames, s.bytes, w.path, w.host, w.boot, w.direction, w.trust, w.confidence,
-                w.verdict, w.evidence, w.verdict_hop
+            "select p.*, w.path, w.shape, w.host, w.boot, w.direction, w.trust, w.confidence,
+                w.verdict, w.evidence, w.verdict_hop, b.base_us
              from packet p
              join way w on w.id = p.way
-             join shape s on s.n = max(p.shape, 0)
-                and s.owner = iif(p.shape < 0 or p.connection is null, p.id, p.connection)
+             left join boot b on b.host = w.host and b.boot = w.boot
              where p.connection = ?
-             order by p.wall_us, p.uptime_us, p.id",
+             order by p.wall_us, iif(p.wall_us is null, p.skew_us, -p.skew_us), p.id",
         )
         .bind(key)
-        .fetch_all(&self.readers)
+        .fetch_all(&mut *self.connection)
         .await?;
         self.packet_rows(found).await
     }
 
     pub(crate) async fn packet_rows(
-        &self,
+        &mut self,
         columns: Vec<PacketColumns>,
     ) -> Result<Vec<PacketRow>, StoreError> {
         let keys: Vec<i64> = columns.iter().map(|columns| columns.id).collect();
+        let flows = self.flows_for(&columns).await?;
         let mut links = self.links_of(IdKind::Packet, &keys).await?;
         let mut rows = Vec::with_capacity(columns.len());
         for one in columns {
-            let host = self.names.host(&self.readers, one.host).await?;
+            let host = self.host(one.host).await?;
             let key = one.id;
-            let packet = self.packet_of(one).await?;
+            let flow = one.connection.and_then(|connection| flows.get(&connection).copied());
+            let packet = self.packet_of(one, flow).await?;
             let connection_id = match packet.connection {
-                Some(key) => {
-                    Some(self.names.public_id(&self.readers, IdKind::Connection, key).await?)
-                }
+                Some(key) => Some(self.public_id(IdKind::Connection, key).await?),
                 None => None,
             };
             rows.push(PacketRow {
-                id: self.names.public_id(&self.readers, IdKind::Packet, packet.key).await?,
+                id: self.public_id(IdKind::Packet, packet.key).await?,
                 connection_id,
                 host: HostName::clone(&host),
                 sources: self.sources_of(&packet).await?,
@@ -105,18 +108,67 @@ impl Store {
         Ok(rows)
     }
 
-    async fn packet_of(&self, columns: PacketColumns) -> Result<Packet, StoreError> {
-        let hops = self.names.path(&self.readers, columns.path).await?;
-        let frames = self.names.frames(&self.readers, columns.frames).await?;
+    /// The flows without which some of the packets cannot be read, by connection.
+    async fn flows_for(
+        &mut self,
+        columns: &[PacketColumns],
+    ) -> Result<HashMap<i64, Flow>, StoreError> {
+        let mut needed = BTreeSet::new();
+        for one in columns {
+            if codec::needs_flow(&*self.shape(one.shape).await?)? {
+                needed.extend(one.connection);
+            }
+        }
+        let needed: Vec<i64> = needed.into_iter().collect();
+        self.flows(&needed).await
+    }
+
+    /// The flows of connections whose first packet is stored.
+    pub(crate) async fn flows(
+        &mut self,
+        connections: &[i64],
+    ) -> Result<HashMap<i64, Flow>, StoreError> {
+        let mut flows = HashMap::default();
+        if connections.is_empty() {
+            return Ok(flows);
+        }
+        let found: Vec<PacketColumns> = sqlx::query_as(
+            "select p.*, w.path, w.shape, w.host, w.boot, w.direction, w.trust, w.confidence,
+                w.verdict, w.evidence, w.verdict_hop, b.base_us
+             from packet p
+             join way w on w.id = p.way
+             left join boot b on b.host = w.host and b.boot = w.boot
+             where p.id in (select value from json_each(?)) and p.behind = 0",
+        )
+        .bind(list(connections))
+        .fetch_all(&mut *self.connection)
+        .await?;
+        for first in found {
+            let key = first.id;
+            let packet = self.packet_of(first, None).await?;
+            flows.extend(Flow::of(&packet.steps).map(|flow| (key, flow)));
+        }
+        Ok(flows)
+    }
+
+    async fn packet_of(
+        &mut self,
+        columns: PacketColumns,
+        flow: Option<Flow>,
+    ) -> Result<Packet, StoreError> {
+        let hops = self.path(columns.path).await?;
+        let frames = self.frames(columns.frames).await?;
+        let shape = self.shape(columns.shape).await?;
         let key = from_row_key(columns.id);
         let steps = codec::decode(&Stored {
             key,
             columns: columns.columns,
             gaps: columns.gaps.as_deref(),
-            shape: &columns.shape,
+            shape: &shape,
             frames: &frames,
             detail: &columns.detail,
             hops: &hops,
+            flow,
         })?;
         Ok(Packet {
             key,
@@ -132,7 +184,7 @@ impl Store {
         })
     }
 
-    async fn sources_of(&self, packet: &Packet) -> Result<Vec<(SourceId, String)>, StoreError> {
+    async fn sources_of(&mut self, packet: &Packet) -> Result<Vec<(SourceId, String)>, StoreError> {
         let mut ids = Vec::new();
         for StepLines { head, pieces } in packet.steps.iter().map(|step| &step.lines) {
             for position in std::iter::once(head).chain(pieces) {
@@ -143,7 +195,7 @@ impl Store {
         }
         let mut sources = Vec::with_capacity(ids.len());
         for id in ids {
-            sources.push((id, self.names.source(&self.readers, id).await?.name.clone()));
+            sources.push((id, self.source(id).await?.name.clone()));
         }
         Ok(sources)
     }
@@ -164,7 +216,7 @@ pub(crate) struct PacketColumns {
     columns: codec::Columns,
     gaps: Option<String>,
     frames: i64,
-    shape: Vec<u8>,
+    shape: i64,
     detail: Vec<u8>,
 }
 
@@ -183,19 +235,32 @@ impl FromRow<'_, SqliteRow> for PacketColumns {
             trust: row.try_get("trust")?,
             confidence: row.try_get("confidence")?,
             verdict: VerdictColumns::of(row)?,
-            first: stamp(row, "wall_us", "uptime_us")?,
+            first: first_stamp(row)?,
             columns: codec::Columns {
                 length: number("length")?,
                 ip_id: number("ip_id")?,
                 tcp_flags: number("tcp_flags")?,
-                seq: number("seq")?,
-                ack: number("ack")?,
-                window: number("window")?,
             },
             gaps: row.try_get("gaps")?,
             frames: row.try_get("frames")?,
-            shape: row.try_get("bytes")?,
+            shape: row.try_get("shape")?,
             detail: row.try_get("detail")?,
         })
     }
+}
+
+/// The stamp of a packet's first line: see the columns `skew_us` and `base_us`.
+fn first_stamp(row: &SqliteRow) -> Result<Stamp, sqlx::Error> {
+    let wall: Option<i64> = row.try_get("wall_us")?;
+    let skew: Option<i64> = row.try_get("skew_us")?;
+    let base: Option<i64> = row.try_get("base_us")?;
+    let uptime = match (wall, base) {
+        (Some(wall), Some(base)) => skew.map(|skew| wall.wrapping_sub(base).wrapping_sub(skew)),
+        (Some(_), None) => None,
+        (None, _) => skew,
+    };
+    Ok(Stamp {
+        wall: wall.map(WallTime),
+        uptime: uptime.map(|uptime| Uptime(uptime.cast_unsigned())),
+    })
 }

@@ -6,10 +6,11 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, QueryBuilder, Row as _};
 
 use crate::model::{Anomaly, AnomalyKind, Counts, Gap, GapReason, HostId, Position, VerdictKind};
+use crate::store::StoreError;
 use crate::store::key::from_row_key;
+use crate::store::read::Reader;
 use crate::store::read_connections::stamp;
 use crate::store::words::Coded as _;
-use crate::store::{Store, StoreError};
 
 /// What the database holds, counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,9 +60,9 @@ pub struct AnomalyRow {
     pub anomaly: Anomaly,
 }
 
-impl Store {
+impl Reader<'_> {
     /// Counts what the database holds.
-    pub async fn stats(&self) -> Result<Stats, StoreError> {
+    pub(crate) async fn stats(&mut self) -> Result<Stats, StoreError> {
         let mut counts = Counts::default();
         for source in self.sources().await? {
             counts.merge(&source.counts);
@@ -80,28 +81,28 @@ impl Store {
         })
     }
 
-    async fn count(&self, query: &'static str) -> Result<u64, StoreError> {
-        let count: i64 = sqlx::query_scalar(query).fetch_one(&self.readers).await?;
+    async fn count(&mut self, query: &'static str) -> Result<u64, StoreError> {
+        let count: i64 = sqlx::query_scalar(query).fetch_one(&mut *self.connection).await?;
         Ok(count.cast_unsigned())
     }
 
-    async fn gaps(&self) -> Result<Vec<GapRow>, StoreError> {
+    async fn gaps(&mut self) -> Result<Vec<GapRow>, StoreError> {
         let columns: Vec<GapColumns> =
             sqlx::query_as("select * from gap order by position, copy, reason")
-                .fetch_all(&self.readers)
+                .fetch_all(&mut *self.connection)
                 .await?;
         let mut rows = Vec::with_capacity(columns.len());
         for GapColumns(gap) in columns {
-            let source = self.names.source(&self.readers, gap.position.source).await?;
+            let source = self.source(gap.position.source).await?;
             rows.push(GapRow { source: source.name.clone(), gap });
         }
         Ok(rows)
     }
 
-    async fn anomaly_counts(&self) -> Result<Vec<(AnomalyKind, u64)>, StoreError> {
+    async fn anomaly_counts(&mut self) -> Result<Vec<(AnomalyKind, u64)>, StoreError> {
         let rows: Vec<(String, i64)> =
             sqlx::query_as("select kind, count(*) from anomaly group by kind")
-                .fetch_all(&self.readers)
+                .fetch_all(&mut *self.connection)
                 .await?;
         let counts: BTreeMap<AnomalyKind, u64> = rows
             .into_iter()
@@ -110,11 +111,11 @@ impl Store {
         Ok(counts.into_iter().collect())
     }
 
-    async fn verdict_counts(&self) -> Result<Vec<(VerdictKind, u64)>, StoreError> {
+    async fn verdict_counts(&mut self) -> Result<Vec<(VerdictKind, u64)>, StoreError> {
         let rows: Vec<(i64, i64)> = sqlx::query_as(
             "select verdict, count(*) from connection group by verdict order by verdict",
         )
-        .fetch_all(&self.readers)
+        .fetch_all(&mut *self.connection)
         .await?;
         let read = |(verdict, count): (i64, i64)| {
             Ok((VerdictKind::from_code(verdict)?, count.cast_unsigned()))
@@ -123,7 +124,10 @@ impl Store {
     }
 
     /// Anomalies in order of position.
-    pub async fn anomalies(&self, query: &AnomalyQuery) -> Result<Vec<AnomalyRow>, StoreError> {
+    pub(crate) async fn anomalies(
+        &mut self,
+        query: &AnomalyQuery,
+    ) -> Result<Vec<AnomalyRow>, StoreError> {
         let mut sql = QueryBuilder::new("select position, copy, kind, seq, text from anomaly");
         if let Some(kind) = query.kind {
             sql.push(" where kind = ").push_bind(kind.name());
@@ -132,11 +136,12 @@ impl Store {
         if let Some(limit) = query.limit {
             sql.push(" limit ").push_bind(limit);
         }
-        let columns: Vec<AnomalyColumns> = sql.build_query_as().fetch_all(&self.readers).await?;
+        let columns: Vec<AnomalyColumns> =
+            sql.build_query_as().fetch_all(&mut *self.connection).await?;
         let mut rows = Vec::with_capacity(columns.len());
         for columns in columns {
             let kind = anomaly_kind(&columns.kind)?;
-            let source = self.names.source(&self.readers, columns.position.source).await?;
+            let source = self.source(columns.position.source).await?;
             let anomaly = Anomaly { kind, position: columns.position, text: columns.text.into() };
             rows.push(AnomalyRow { source: source.name.clone(), anomaly });
         }

@@ -1,7 +1,6 @@
 //! A filter as SQL.
 //!
-//! Connections: exact. Packets: exact but for addresses, ports and protocols, which stand inside packed
-//! headers; there the SQL lets through too much, never too little, and `Expr::matches` decides.
+//! Connections: exact. Packets: exact but for addresses and ports, which stand inside packed headers; there the SQL lets through too much, never too little, and `Expr::matches` decides.
 //! Under a `not` that means the opposite constant, so the builder carries the sign along.
 
 use std::net::IpAddr;
@@ -14,6 +13,7 @@ use crate::filter::{
 };
 use crate::model::{LinkKind, NatKind};
 use crate::store::endpoint::address_key;
+use crate::store::intern::ARP;
 use crate::store::words::Coded;
 
 /// What is asked for.
@@ -21,7 +21,7 @@ use crate::store::words::Coded;
 pub(crate) enum Target {
     /// Table `connection` as `c`.
     Connections,
-    /// Table `packet` as `p`, its way as `w`, its shape as `s`.
+    /// Table `packet` as `p`, its way as `w`.
     Packets,
 }
 
@@ -33,9 +33,7 @@ pub(crate) fn is_exact(expr: &Expr, target: Target) -> bool {
     match expr {
         Expr::All(many) | Expr::Any(many) => many.iter().all(|one| is_exact(one, target)),
         Expr::Not(one) => is_exact(one, target),
-        Expr::Term(Term::Address(..) | Term::Port(..) | Term::Protocol(_)) => {
-            target == Target::Connections
-        }
+        Expr::Term(Term::Address(..) | Term::Port(..)) => target == Target::Connections,
         Expr::Term(_) => true,
     }
 }
@@ -88,7 +86,7 @@ impl Select<'_> {
         match term {
             Term::Address(side, ranges) => self.addresses(address_columns(*side), ranges),
             Term::Port(side, ranges) => self.numbers(port_columns(*side), ranges),
-            Term::Protocol(names) => self.codes("c.protocol", names.iter().filter_map(protocol)),
+            Term::Protocol(names) => self.codes("c.protocol", names.iter().map(protocol)),
             Term::Host(names) => self.hosts("c.host", names),
             Term::Device(..) | Term::Rule(_) | Term::Chain(_) | Term::Hook(_) => {
                 self.sql.push(
@@ -99,12 +97,8 @@ impl Select<'_> {
                 self.sql.push("))");
             }
             Term::Mac(_) => {
-                self.sql
-                    .push("exists (select 1 from shape s where s.owner = c.id and s.frames in (");
-                self.frames(term);
                 self.sql.push(
-                    ")) or exists (select 1 from packet p join shape s on s.owner = p.id and s.n = 0
-                        where p.connection = c.id and p.shape < 0 and s.frames in (",
+                    "exists (select 1 from packet p where p.connection = c.id and p.frames in (",
                 );
                 self.frames(term);
                 self.sql.push("))");
@@ -122,9 +116,10 @@ impl Select<'_> {
 
     fn packet_term(&mut self, term: &Term, positive: bool) {
         match term {
-            Term::Address(..) | Term::Port(..) | Term::Protocol(_) => {
+            Term::Address(..) | Term::Port(..) => {
                 self.sql.push(if positive { "1" } else { "0" });
             }
+            Term::Protocol(names) => self.codes("w.protocol", names.iter().map(protocol)),
             Term::Host(names) => self.hosts("w.host", names),
             Term::Device(..) | Term::Rule(_) | Term::Chain(_) | Term::Hook(_) => {
                 self.sql.push("w.path in (");
@@ -132,7 +127,7 @@ impl Select<'_> {
                 self.sql.push(")");
             }
             Term::Mac(_) => {
-                self.sql.push("s.frames in (");
+                self.sql.push("p.frames in (");
                 self.frames(term);
                 self.sql.push(")");
             }
@@ -399,10 +394,10 @@ fn port_columns(side: Side) -> &'static [&'static str] {
     }
 }
 
-fn protocol(name: &ProtocolName) -> Option<i64> {
+fn protocol(name: &ProtocolName) -> i64 {
     match name {
-        ProtocolName::Ip(protocol) => Some(i64::from(protocol.0)),
-        ProtocolName::Arp => None,
+        ProtocolName::Ip(protocol) => i64::from(protocol.0),
+        ProtocolName::Arp => ARP,
     }
 }
 

@@ -8,8 +8,9 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{FromRow, Row as _};
 
 use crate::model::{Counts, SourceId};
+use crate::store::StoreError;
 use crate::store::key::{MAX_SOURCE, TAG_BITS};
-use crate::store::{Store, StoreError};
+use crate::store::read::Reader;
 
 /// How many bytes of a source's head identify it.
 pub const HEAD: usize = 1024;
@@ -211,10 +212,12 @@ async fn free_tag(connection: &mut SqliteConnection, hash: &[u8; 32]) -> Result<
     Err(StoreError::Damaged("no free tag"))
 }
 
-impl Store {
+impl Reader<'_> {
     /// All sources, in order of registration.
-    pub async fn sources(&self) -> Result<Vec<SourceRow>, StoreError> {
-        Ok(sqlx::query_as("select * from source order by id").fetch_all(&self.readers).await?)
+    pub(crate) async fn sources(&mut self) -> Result<Vec<SourceRow>, StoreError> {
+        Ok(sqlx::query_as("select * from source order by id")
+            .fetch_all(&mut *self.connection)
+            .await?)
     }
 }
 

@@ -140,6 +140,7 @@ async fn store(
     let mut packets = Packets::new(mode);
     let mut connections = Connections::default();
     let mut remarks = Remarks::default();
+    known.begin();
     packets.look_for(connection, &batch.outcomes).await?;
     for outcome in &batch.outcomes {
         match outcome {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use sqlx::sqlite::SqliteConnection;
 
-use crate::model::{Connection, Endpoint, Stamp};
+use crate::model::{Connection, Endpoint, Stamp, Tuple};
 use crate::store::StoreError;
 use crate::store::endpoint::address_key;
 use crate::store::insert::{Insert, Values, insert};
@@ -34,8 +34,8 @@ struct Row {
 struct Settled {
     boot: u32,
     protocol: u8,
-    original: crate::model::Tuple,
-    reply: crate::model::Tuple,
+    original: Tuple,
+    reply: Tuple,
     icmp_id: Option<u16>,
     state: i64,
     completeness: i64,
@@ -50,8 +50,8 @@ struct NatRow {
     connection: i64,
     idx: i64,
     kind: i64,
-    from: Endpoint,
-    to: Endpoint,
+    from: (Option<i64>, Endpoint),
+    to: (Option<i64>, Endpoint),
     hop: Option<i64>,
     evidence: i64,
 }
@@ -83,8 +83,8 @@ impl Connections {
                 connection: id,
                 idx: i64::try_from(idx).unwrap_or(i64::MAX),
                 kind: change.kind.code(),
-                from: change.from,
-                to: change.to,
+                from: (side_of(one, change.from), change.from),
+                to: (side_of(one, change.to), change.to),
                 hop,
                 evidence: change.evidence.code(),
             });
@@ -119,6 +119,17 @@ impl Connections {
         insert(connection, &NAT, nat, bind_nat).await?;
         Ok(())
     }
+}
+
+/// Which end of the connection's tuples this is, in the order of column `nat.from_side`.
+fn side_of(one: &Connection, endpoint: Endpoint) -> Option<i64> {
+    let place = ends(&one.original, &one.reply).iter().position(|end| *end == endpoint)?;
+    i64::try_from(place).ok()
+}
+
+/// The ends of a connection's tuples, in the order of column `nat.from_side`.
+pub(crate) fn ends(original: &Tuple, reply: &Tuple) -> [Endpoint; 4] {
+    [original.src, original.dst, reply.src, reply.dst]
 }
 
 fn list(numbers: impl IntoIterator<Item = i64>) -> String {
@@ -176,8 +187,15 @@ fn bind_connection(values: &mut Values<'_>, row: Row) {
     for endpoint in [original.src, original.dst, reply.src, reply.dst] {
         values.push_bind(endpoint.addr.map(text)).push_bind(endpoint.port);
     }
-    for endpoint in [original.src, original.dst, reply.src, reply.dst] {
-        values.push_bind(endpoint.addr.map(address_key));
+    let unlike =
+        |endpoint: Endpoint, other: Endpoint| endpoint.addr.filter(|_| endpoint.addr != other.addr);
+    for addr in [
+        original.src.addr,
+        original.dst.addr,
+        unlike(reply.src, original.dst),
+        unlike(reply.dst, original.src),
+    ] {
+        values.push_bind(addr.map(address_key));
     }
     values
         .push_bind(row.state.icmp_id)
@@ -203,15 +221,20 @@ fn bind_connection(values: &mut Values<'_>, row: Row) {
 }
 
 const NAT: Insert = Insert {
-    head: "insert into nat (connection, idx, kind, from_addr, from_port, to_addr, to_port, hop, evidence) ",
+    head: "insert into nat (connection, idx, kind, from_side, from_addr, from_port, to_side, to_addr, to_port,
+        hop, evidence) ",
     tail: "",
-    columns: 9,
+    columns: 11,
 };
 
 fn bind_nat(values: &mut Values<'_>, row: NatRow) {
     values.push_bind(row.connection).push_bind(row.idx).push_bind(row.kind);
-    for endpoint in [row.from, row.to] {
-        values.push_bind(endpoint.addr.map(text)).push_bind(endpoint.port);
+    for (side, endpoint) in [row.from, row.to] {
+        let written = side.is_none().then_some(endpoint);
+        values
+            .push_bind(side)
+            .push_bind(written.and_then(|endpoint| endpoint.addr).map(text))
+            .push_bind(written.and_then(|endpoint| endpoint.port));
     }
     values.push_bind(row.hop).push_bind(row.evidence);
 }

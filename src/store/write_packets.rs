@@ -1,5 +1,6 @@
 //! Packets on their way into the database.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use foldhash::{HashMap, HashSet, HashSetExt as _};
@@ -7,39 +8,37 @@ use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
 
 use crate::filter::shown_endpoints;
-use crate::model::{Endpoint, Header, Outcome, Packet};
+use crate::model::{Endpoint, Header, Outcome, Packet, Stamp};
 use crate::store::StoreError;
-use crate::store::codec::{self, Columns};
+use crate::store::codec::{self, Columns, Flow};
 use crate::store::endpoint::address_key;
 use crate::store::insert::{Insert, Values, insert};
 use crate::store::intern::Intern;
 use crate::store::key::packet_row_key;
+use crate::store::names::Names;
+use crate::store::read::Reader;
 use crate::store::write::{Minutes, Mode, Written};
 
-/// Shapes that the packets of one connection share. Beyond that each packet keeps its own.
-const SHAPES: usize = 64;
+/// A block is this many bits of packet keys: 1 MiB of a source.
+pub(crate) const BLOCK_BITS: u32 = 20;
 
-/// Owners whose shapes are kept in memory.
-const OWNERS: usize = 32_768;
+/// Flows kept in memory.
+const FLOWS: usize = 32_768;
 
 /// Endpoints kept in memory.
 const ENDPOINTS: usize = 131_072;
 
-/// `packet.shape` of a packet that has its own.
-pub(crate) const OWN_SHAPE: i64 = -1;
-
 /// What the database is known to hold. Depends on nothing but what was stored: forgetting costs time only.
 #[derive(Default)]
 pub(crate) struct Known {
-    shapes: HashMap<i64, Vec<ShapeKey>>,
     endpoints: HashSet<EndpointKey>,
     new_endpoints: Vec<EndpointKey>,
-}
-
-#[derive(PartialEq, Eq)]
-struct ShapeKey {
-    frames: i64,
-    bytes: Box<[u8]>,
+    /// The flow of a connection; none when its first packet is not stored.
+    flows: HashMap<i64, Option<Flow>>,
+    /// `boot.base_us` by host and boot.
+    bases: HashMap<(i64, u32), i64>,
+    /// The small tables, for reading a flow back.
+    names: Names,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,9 +49,55 @@ struct EndpointKey {
 
 impl Known {
     pub(crate) fn forget(&mut self) {
-        self.shapes.clear();
         self.endpoints.clear();
         self.new_endpoints.clear();
+        self.flows.clear();
+        self.bases.clear();
+        self.names.forget();
+    }
+
+    /// Makes room. Not within a batch: what a batch holds back is not in the database yet.
+    pub(crate) fn begin(&mut self) {
+        if self.flows.len() >= FLOWS {
+            self.flows.clear();
+        }
+    }
+
+    /// The column `skew_us` of a packet.
+    async fn skew(
+        &mut self,
+        connection: &mut SqliteConnection,
+        boot: (i64, u32),
+        stamp: Stamp,
+    ) -> Result<Option<i64>, StoreError> {
+        let Some(uptime) = stamp.uptime.map(|uptime| uptime.0.cast_signed()) else {
+            return Ok(None);
+        };
+        let Some(wall) = stamp.wall else { return Ok(Some(uptime)) };
+        let base = match self.bases.get(&boot) {
+            Some(base) => *base,
+            None => {
+                let base = boot_base(connection, boot, wall.0.wrapping_sub(uptime)).await?;
+                self.bases.insert(boot, base);
+                base
+            }
+        };
+        Ok(Some(wall.0.wrapping_sub(base).wrapping_sub(uptime)))
+    }
+
+    /// The flow that a packet of this connection may refer to.
+    async fn flow(
+        &mut self,
+        connection: &mut SqliteConnection,
+        owner: i64,
+    ) -> Result<Option<Flow>, StoreError> {
+        if let Some(flow) = self.flows.get(&owner) {
+            return Ok(*flow);
+        }
+        let mut reader = Reader { connection, names: &self.names };
+        let flow = reader.flows(&[owner]).await?.remove(&owner);
+        self.flows.insert(owner, flow);
+        Ok(flow)
     }
 
     /// Takes note that `owner` showed an address or port.
@@ -90,25 +135,37 @@ impl Known {
     }
 }
 
+/// The base of a boot; `base` when it has none yet.
+async fn boot_base(
+    connection: &mut SqliteConnection,
+    (host, boot): (i64, u32),
+    base: i64,
+) -> Result<i64, StoreError> {
+    sqlx::query("insert or ignore into boot (host, boot, base_us) values (?, ?, ?)")
+        .bind(host)
+        .bind(boot)
+        .bind(base)
+        .execute(&mut *connection)
+        .await?;
+    let known = sqlx::query_scalar("select base_us from boot where host = ? and boot = ?")
+        .bind(host)
+        .bind(boot)
+        .fetch_one(&mut *connection)
+        .await?;
+    Ok(known)
+}
+
 /// A row of table `packet`.
 struct PacketColumns {
     id: i64,
-    connection: Option<i64>,
+    behind: Option<i64>,
     way: i64,
-    shape: i64,
+    frames: i64,
     wall_us: Option<i64>,
-    uptime_us: Option<i64>,
+    skew_us: Option<i64>,
     columns: Columns,
     gaps: Option<String>,
     detail: Vec<u8>,
-}
-
-/// A row of table `shape`.
-struct ShapeColumns {
-    owner: i64,
-    n: i64,
-    frames: i64,
-    bytes: Box<[u8]>,
 }
 
 /// The packets of a batch.
@@ -116,8 +173,8 @@ pub(crate) struct Packets {
     mode: Mode,
     stored_before: HashSet<i64>,
     rows: Vec<PacketColumns>,
-    shapes: Vec<ShapeColumns>,
     minutes: Minutes,
+    blocks: BTreeSet<(i64, i64)>,
 }
 
 impl Packets {
@@ -126,8 +183,8 @@ impl Packets {
             mode,
             stored_before: HashSet::new(),
             rows: Vec::new(),
-            shapes: Vec::new(),
             minutes: Minutes::new(),
+            blocks: BTreeSet::new(),
         }
     }
 
@@ -170,23 +227,29 @@ impl Packets {
         if self.mode == Mode::Careful && !self.stored_before.insert(id) {
             return Ok(());
         }
-        let encoded = codec::encode(packet).ok_or(StoreError::EmptyPacket)?;
-        let way = intern.way(connection, packet).await?;
-        let frames = intern.frames(connection, &encoded.frames).await?;
         let owner = packet.connection.map(packet_row_key).transpose()?;
-        let shape = ShapeKey { frames, bytes: encoded.shape.into() };
-        let shape = self.shape(connection, known, id, owner.unwrap_or(id), shape).await?;
+        let flow = match owner {
+            Some(owner) if owner != id => known.flow(connection, owner).await?,
+            _ => None,
+        };
+        let encoded = codec::encode(packet, flow.as_ref()).ok_or(StoreError::EmptyPacket)?;
+        if owner == Some(id) {
+            known.flows.insert(id, Flow::of(&packet.steps));
+        }
+        let way = intern.way(connection, packet, &encoded.shape).await?;
+        let frames = intern.frames(connection, &encoded.frames).await?;
         show_endpoints(known, owner.unwrap_or(id), packet);
         let wall_us = packet.first.wall.map(|wall| wall.0);
         let minute = wall_us.map_or(-1, |wall| wall.div_euclid(60_000_000));
-        *self.minutes.entry((way, minute)).or_default() += 1;
+        *self.minutes.entry((way.id, minute)).or_default() += 1;
+        self.blocks.insert((way.id, id >> BLOCK_BITS));
         self.rows.push(PacketColumns {
             id,
-            connection: owner,
-            way,
-            shape,
+            behind: owner.map(|owner| id - owner),
+            way: way.id,
+            frames,
             wall_us,
-            uptime_us: packet.first.uptime.map(|uptime| uptime.0.cast_signed()),
+            skew_us: known.skew(connection, way.boot, packet.first).await?,
             columns: encoded.columns,
             gaps: encoded.gaps,
             detail: encoded.detail,
@@ -194,72 +257,22 @@ impl Packets {
         Ok(())
     }
 
-    /// The number of a packet's shape among those of its owner.
-    async fn shape(
-        &mut self,
-        connection: &mut SqliteConnection,
-        known: &mut Known,
-        id: i64,
-        owner: i64,
-        shape: ShapeKey,
-    ) -> Result<i64, StoreError> {
-        if !known.shapes.contains_key(&owner) {
-            let stored = if id == owner && self.mode == Mode::New {
-                Vec::new()
-            } else {
-                self.stored_shapes(connection, owner).await?
-            };
-            if known.shapes.len() >= OWNERS {
-                known.shapes.clear();
-            }
-            known.shapes.insert(owner, stored);
-        }
-        let shapes = known.shapes.entry(owner).or_default();
-        if let Some(n) = shapes.iter().position(|stored| *stored == shape) {
-            return Ok(i64::try_from(n).unwrap_or(OWN_SHAPE));
-        }
-        let ShapeKey { frames, bytes } = shape;
-        if shapes.len() >= SHAPES && id != owner {
-            self.shapes.push(ShapeColumns { owner: id, n: 0, frames, bytes });
-            return Ok(OWN_SHAPE);
-        }
-        let n = i64::try_from(shapes.len()).unwrap_or(OWN_SHAPE);
-        shapes.push(ShapeKey { frames, bytes: bytes.clone() });
-        self.shapes.push(ShapeColumns { owner, n, frames, bytes });
-        Ok(n)
-    }
-
-    /// The shapes of an owner that are in the database or wait in this batch.
-    async fn stored_shapes(
-        &self,
-        connection: &mut SqliteConnection,
-        owner: i64,
-    ) -> Result<Vec<ShapeKey>, StoreError> {
-        let rows: Vec<(i64, Vec<u8>)> =
-            sqlx::query_as("select frames, bytes from shape where owner = ? order by n")
-                .bind(owner)
-                .fetch_all(connection)
-                .await?;
-        let waiting = self.shapes.iter().filter(|shape| shape.owner == owner);
-        let waiting = waiting.map(|shape| (shape.frames, shape.bytes.to_vec()));
-        let all = rows.into_iter().chain(waiting);
-        Ok(all.map(|(frames, bytes)| ShapeKey { frames, bytes: bytes.into() }).collect())
-    }
-
     pub(crate) async fn store(
         self,
         connection: &mut SqliteConnection,
     ) -> Result<Written, StoreError> {
         let n_rows = self.rows.len() as u64;
-        let n_shapes = self.shapes.len() as u64;
-        let stored = insert(connection, &PACKETS, self.rows, bind_packet).await?
-            + insert(connection, &SHAPE_ROWS, self.shapes, bind_shape).await?;
-        if stored < n_rows + n_shapes {
+        if insert(connection, &PACKETS, self.rows, bind_packet).await? < n_rows {
             return Ok(Written::Again);
         }
         let minutes = self.minutes.into_iter().collect();
         insert(connection, &MINUTES, minutes, |values, ((way, minute), packets)| {
             values.push_bind(way).push_bind(minute).push_bind(packets);
+        })
+        .await?;
+        let blocks = self.blocks.into_iter().collect();
+        insert(connection, &BLOCKS, blocks, |values, (way, block)| {
+            values.push_bind(way).push_bind(block);
         })
         .await?;
         Ok(Written::Done)
@@ -281,40 +294,26 @@ fn show_endpoints(known: &mut Known, owner: i64, packet: &Packet) {
 }
 
 const PACKETS: Insert = Insert {
-    head: "insert or ignore into packet (id, connection, way, shape, wall_us, uptime_us, length, ip_id,
-        tcp_flags, seq, ack, window, gaps, detail) ",
+    head: "insert or ignore into packet (id, behind, way, frames, wall_us, skew_us, length, ip_id,
+        tcp_flags, gaps, detail) ",
     tail: "",
-    columns: 14,
+    columns: 11,
 };
 
 fn bind_packet(values: &mut Values<'_>, row: PacketColumns) {
     let number = |value: Option<u64>| value.map(u64::cast_signed);
     values
         .push_bind(row.id)
-        .push_bind(row.connection)
+        .push_bind(row.behind)
         .push_bind(row.way)
-        .push_bind(row.shape)
+        .push_bind(row.frames)
         .push_bind(row.wall_us)
-        .push_bind(row.uptime_us)
+        .push_bind(row.skew_us)
         .push_bind(number(row.columns.length))
         .push_bind(number(row.columns.ip_id))
         .push_bind(number(row.columns.tcp_flags))
-        .push_bind(number(row.columns.seq))
-        .push_bind(number(row.columns.ack))
-        .push_bind(number(row.columns.window))
         .push_bind(row.gaps)
         .push_bind(row.detail);
-}
-
-const SHAPE_ROWS: Insert =
-    Insert { head: "insert or ignore into shape (owner, n, frames, bytes) ", tail: "", columns: 4 };
-
-fn bind_shape(values: &mut Values<'_>, row: ShapeColumns) {
-    values
-        .push_bind(row.owner)
-        .push_bind(row.n)
-        .push_bind(row.frames)
-        .push_bind(row.bytes.into_vec());
 }
 
 const MINUTES: Insert = Insert {
@@ -322,3 +321,6 @@ const MINUTES: Insert = Insert {
     tail: " on conflict (way, minute) do update set packets = packets + excluded.packets",
     columns: 3,
 };
+
+const BLOCKS: Insert =
+    Insert { head: "insert or ignore into way_block (way, block) ", tail: "", columns: 2 };

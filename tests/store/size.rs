@@ -27,6 +27,9 @@ async fn a_database_is_a_small_part_of_its_log() {
         writer.write(batch(outcomes)).await.unwrap();
     }
     writer.close().await.unwrap();
+    if let Ok(copy) = std::env::var("KEEP_DATABASE") {
+        std::fs::copy(temporary.store.path(), copy).unwrap();
+    }
     let bytes = std::fs::metadata(temporary.store.path()).unwrap().len();
     let log_bytes = n_lines * 330;
     println!(

@@ -1,7 +1,11 @@
 //! A header as a flat list of numbered fields, so that two headers can be compared and a difference stored.
 //!
-//! A difference is `set mask, [clear mask,] values`: the masks are varints with one bit a field, so the
-//! fields that change from step to step have the low numbers.
+//! A difference is `set mask, [clear mask,] [expected masks,] values`; the masks are varints with one bit a field.
+//!
+//! The values of most fields differ from packet to packet or from flow to flow (addresses, ID, SEQ …).
+//! These are the packet's *own*: their bits stand in the difference, their values go elsewhere. What
+//! remains is the same for thousands of packets. Own values that the first packet of the connection lets
+//! expect (addresses, ports, TTL) are told by their bit in an expected mask and need no byte at all.
 
 use crate::store::codec::Damaged;
 use crate::store::codec::bytes::{Input, put_bytes, put_fixed, put_varint};
@@ -18,68 +22,75 @@ enum Width {
 }
 
 macro_rules! fields {
-    ($($name:ident $width:expr, $sentence:literal;)*) => {
+    ($($name:ident $width:ident $(($bytes:literal))? $place:ident, $sentence:literal;)*) => {
         /// The fields. A number never changes its meaning: it is part of the stored form.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(super) enum Field {
             $(#[doc = $sentence] $name,)*
         }
 
-        const FIELDS: &[(Field, Width)] = &[$((Field::$name, $width)),*];
+        const FIELDS: &[(Field, Width)] = &[$((Field::$name, Width::$width $(($bytes))?)),*];
+
+        /// The fields whose values are the packet's own.
+        const OWN: u64 = 0 $(| (Field::$name.bit() * $place))*;
     };
 }
 
+const OWNED: u64 = 1;
+const SHARED: u64 = 0;
+
 fields! {
-    Link Width::Varint, "Index into the packet's list of frames.";
-    Ttl Width::Fixed(1), "TTL or hop limit.";
-    Dst4 Width::Fixed(4), "IPv4 destination.";
-    Dport Width::Fixed(2), "Destination port.";
-    Src4 Width::Fixed(4), "IPv4 source.";
-    Sport Width::Fixed(2), "Source port.";
-    Mark Width::Varint, "MARK=.";
-    Owner Width::Varint, "UID in the upper, GID in the lower 32 bits.";
-    Tos Width::Fixed(1), "TOS or traffic class.";
-    Length Width::Varint, "IP length.";
-    Id Width::Fixed(2), "IPv4 identification.";
-    Flags Width::Fixed(1), "CE, DF, MF.";
-    Protocol Width::Fixed(1), "IP protocol.";
-    Transport Width::Fixed(1), "Which transport header.";
-    Seq Width::Fixed(4), "TCP sequence.";
-    Ack Width::Fixed(4), "TCP acknowledgement.";
-    Window Width::Fixed(2), "TCP window.";
-    TcpFlags Width::Varint, "TCP flags.";
-    TcpOptions Width::Bytes, "TCP options.";
-    UdpLength Width::Fixed(2), "UDP length.";
-    Network Width::Fixed(1), "Which network header.";
-    Src6High Width::Fixed(8), "IPv6 source, upper half.";
-    Src6Low Width::Fixed(8), "IPv6 source, lower half.";
-    Dst6High Width::Fixed(8), "IPv6 destination, upper half.";
-    Dst6Low Width::Fixed(8), "IPv6 destination, lower half.";
-    FlowLabel Width::Varint, "IPv6 flow label.";
-    IcmpType Width::Fixed(1), "ICMP type.";
-    IcmpCode Width::Fixed(1), "ICMP code.";
-    EchoId Width::Fixed(2), "ICMP echo identifier.";
-    EchoSeq Width::Fixed(2), "ICMP echo sequence.";
-    Urgent Width::Fixed(2), "TCP urgent pointer when not zero.";
-    Reserved Width::Fixed(1), "TCP reserved bits when not zero.";
-    Inner Width::Bytes, "The packet an ICMP error quotes.";
-    Mtu Width::Varint, "ICMP MTU.";
-    IcmpExtra Width::Bytes, "Parameter, gateway or pointer.";
-    FragmentOffset Width::Varint, "Fragment offset.";
-    FragmentMore Width::Fixed(0), "More fragments follow.";
-    FragmentId Width::Varint, "IPv6 fragment identification.";
-    IpOptions Width::Bytes, "IPv4 options.";
-    ExtensionHeaders Width::Fixed(1), "Extension header groups when not zero.";
-    AhSpi Width::Fixed(4), "SPI of an AH extension header.";
-    IpTruncated Width::Fixed(0), "The IP header could not be read to its end.";
-    TransportNumber Width::Varint, "Bytes of an incomplete transport header, or the SPI.";
-    IcmpIncomplete Width::Varint, "Bytes of an incomplete ICMP body.";
-    Arp Width::Bytes, "ARP body.";
-    Tunnel Width::Bytes, "SIT tunnel end points.";
-    Unknown Width::Bytes, "Unknown words.";
-    Cut Width::Fixed(0), "The line was cut.";
-    Devices Width::Bytes, "Devices, when they are not the hop's.";
-    TcpOptionsTruncated Width::Fixed(0), "TCP options not readable.";
+    Link Varint SHARED, "Index into the packet's list of frames.";
+    Ttl Fixed(1) OWNED, "TTL or hop limit.";
+    Dst4 Fixed(4) OWNED, "IPv4 destination.";
+    Dport Fixed(2) OWNED, "Destination port.";
+    Src4 Fixed(4) OWNED, "IPv4 source.";
+    Sport Fixed(2) OWNED, "Source port.";
+    Mark Varint OWNED, "MARK=.";
+    Owner Varint SHARED, "UID in the upper, GID in the lower 32 bits.";
+    Tos Fixed(1) SHARED, "TOS or traffic class.";
+    Length Varint OWNED, "IP length.";
+    Id Fixed(2) OWNED, "IPv4 identification.";
+    Flags Fixed(1) SHARED, "CE, DF, MF.";
+    Protocol Fixed(1) SHARED, "IP protocol.";
+    Transport Fixed(1) SHARED, "Which transport header.";
+    Seq Fixed(4) OWNED, "TCP sequence.";
+    Ack Fixed(4) OWNED, "TCP acknowledgement.";
+    Window Fixed(2) OWNED, "TCP window.";
+    TcpFlags Varint OWNED, "TCP flags.";
+    TcpOptions Bytes OWNED, "TCP options, unless they are time stamps alone.";
+    UdpLength Fixed(2) OWNED, "UDP length.";
+    Network Fixed(1) SHARED, "Which network header.";
+    Src6High Fixed(8) OWNED, "IPv6 source, upper half.";
+    Src6Low Fixed(8) OWNED, "IPv6 source, lower half.";
+    Dst6High Fixed(8) OWNED, "IPv6 destination, upper half.";
+    Dst6Low Fixed(8) OWNED, "IPv6 destination, lower half.";
+    FlowLabel Varint OWNED, "IPv6 flow label.";
+    IcmpType Fixed(1) SHARED, "ICMP type.";
+    IcmpCode Fixed(1) SHARED, "ICMP code.";
+    EchoId Fixed(2) OWNED, "ICMP echo identifier.";
+    EchoSeq Fixed(2) OWNED, "ICMP echo sequence.";
+    Urgent Fixed(2) OWNED, "TCP urgent pointer when not zero.";
+    Reserved Fixed(1) SHARED, "TCP reserved bits when not zero.";
+    Inner Bytes OWNED, "The packet an ICMP error quotes.";
+    Mtu Varint OWNED, "ICMP MTU.";
+    IcmpExtra Bytes OWNED, "Parameter, gateway or pointer.";
+    FragmentOffset Varint OWNED, "Fragment offset.";
+    FragmentMore Fixed(0) SHARED, "More fragments follow.";
+    FragmentId Varint OWNED, "IPv6 fragment identification.";
+    IpOptions Bytes OWNED, "IPv4 options.";
+    ExtensionHeaders Fixed(1) SHARED, "Extension header groups when not zero.";
+    AhSpi Fixed(4) OWNED, "SPI of an AH extension header.";
+    IpTruncated Fixed(0) SHARED, "The IP header could not be read to its end.";
+    TransportNumber Varint OWNED, "Bytes of an incomplete transport header, or the SPI.";
+    IcmpIncomplete Varint OWNED, "Bytes of an incomplete ICMP body.";
+    Arp Bytes OWNED, "ARP body.";
+    Tunnel Bytes OWNED, "SIT tunnel end points.";
+    Unknown Bytes OWNED, "Unknown words.";
+    Cut Fixed(0) SHARED, "The line was cut.";
+    Devices Bytes OWNED, "Devices, when they are not the hop's.";
+    TcpOptionsTruncated Fixed(0) SHARED, "TCP options not readable.";
+    TcpStamps Fixed(8) OWNED, "The values of TCP options that are `NOP NOP Timestamp`, as nearly always.";
 }
 
 impl Field {
@@ -88,7 +99,7 @@ impl Field {
     }
 }
 
-const COUNT: usize = 50;
+const COUNT: usize = 51;
 
 /// The fields of a mask in the order of their numbers.
 fn fields(mut mask: u64) -> impl Iterator<Item = (Field, Width)> {
@@ -114,11 +125,6 @@ impl Flat {
 
     pub(super) fn has(&self, field: Field) -> bool {
         self.present & field.bit() != 0
-    }
-
-    /// The fields of `mask` that are present.
-    pub(super) fn present(&self, mask: u64) -> u64 {
-        self.present & mask
     }
 
     pub(super) fn number(&self, field: Field) -> Option<u64> {
@@ -178,14 +184,6 @@ impl Flat {
         self.present &= !mask;
     }
 
-    /// The same fields, those of `mask` with no value.
-    pub(super) fn blank(&self, mask: u64) -> Self {
-        let mut blank = self.clone();
-        blank.clear(mask);
-        blank.present = self.present;
-        blank
-    }
-
     fn differs(&self, other: &Self, field: Field, width: Width) -> bool {
         if width == Width::Bytes {
             self.string(field) != other.string(field)
@@ -195,7 +193,7 @@ impl Flat {
     }
 
     /// Appends what must be done to `base` to get `self`; tells whether a clear mask was needed.
-    pub(super) fn put_difference(&self, base: &Self, out: &mut Vec<u8>) -> bool {
+    pub(super) fn put_difference(&self, base: &Self, out: &mut Parts) -> bool {
         let clear = base.present & !self.present;
         let mut set = 0;
         for (field, width) in fields(self.present) {
@@ -203,55 +201,145 @@ impl Flat {
                 set |= field.bit();
             }
         }
-        put_varint(out, set);
+        put_varint(&mut out.shared, set);
         if clear != 0 {
-            put_varint(out, clear);
+            put_varint(&mut out.shared, clear);
         }
-        self.put_values(set, out);
+        let expected = self.put_expected(set, out);
+        for (field, width) in fields(set & !expected) {
+            if out.elsewhere & field.bit() != 0 {
+                out.elsewhere &= !field.bit();
+            } else {
+                self.put_value(field, width, out.part(field));
+            }
+        }
         clear != 0
     }
 
-    /// Appends the values of the fields in `mask`, which must be present.
-    pub(super) fn put_values(&self, mask: u64, out: &mut Vec<u8>) {
-        for (field, width) in fields(mask) {
-            let number = self.number(field).unwrap_or_default();
-            match width {
-                Width::Fixed(width) => put_fixed(out, number, width),
-                Width::Varint => put_varint(out, number),
-                Width::Bytes => put_bytes(out, self.string(field).unwrap_or_default()),
-            }
+    /// Appends which fields of `set` have an expected value; tells all of them.
+    fn put_expected(&self, set: u64, out: &mut Parts) -> u64 {
+        let Some(expected) = &out.expected else { return 0 };
+        let mut known = 0;
+        for flat in expected {
+            let fields = fields(set & flat.present & !known);
+            let same = fields.filter(|(field, width)| !self.differs(flat, *field, *width));
+            let same = same.fold(0, |mask, (field, _)| mask | field.bit());
+            put_varint(&mut out.shared, same);
+            known |= same;
+        }
+        known
+    }
+
+    fn put_value(&self, field: Field, width: Width, out: &mut Vec<u8>) {
+        let number = self.number(field).unwrap_or_default();
+        match width {
+            Width::Fixed(width) => put_fixed(out, number, width),
+            Width::Varint => put_varint(out, number),
+            Width::Bytes => put_bytes(out, self.string(field).unwrap_or_default()),
         }
     }
 
     /// Undoes [`Flat::put_difference`].
-    pub(super) fn changed(&self, input: &mut Input<'_>, clears: bool) -> Result<Self, Damaged> {
-        let set = input.varint()?;
-        let clear = if clears { input.varint()? } else { 0 };
+    pub(super) fn changed(&self, from: &mut Sources<'_>, clears: bool) -> Result<Self, Damaged> {
+        let set = from.shared.varint()?;
+        let clear = if clears { from.shared.varint()? } else { 0 };
         if (set | clear) >> COUNT != 0 {
             return Err(Damaged("a field of a later version"));
         }
         let mut flat = self.clone();
         flat.clear(clear);
-        flat.read_values(set, input)?;
+        let expected = flat.read_expected(set, from)?;
+        for (field, width) in fields(set & !expected) {
+            if from.elsewhere.has(field) {
+                flat.set(field, from.elsewhere.number(field).unwrap_or_default());
+                from.elsewhere.clear(field.bit());
+            } else {
+                flat.read_value(field, width, from.part(field))?;
+            }
+        }
         Ok(flat)
     }
 
-    /// Undoes [`Flat::put_values`].
-    pub(super) fn read_values(&mut self, mask: u64, input: &mut Input<'_>) -> Result<(), Damaged> {
-        for (field, width) in fields(mask) {
-            match width {
-                Width::Fixed(width) => self.set(field, input.fixed(width)?),
-                Width::Varint => self.set(field, input.varint()?),
-                Width::Bytes => self.set_string(field, input.bytes()?.to_vec()),
+    fn read_expected(&mut self, set: u64, from: &mut Sources<'_>) -> Result<u64, Damaged> {
+        let Some(expected) = &from.expected else { return Ok(0) };
+        let mut known = 0;
+        for flat in expected {
+            let same = from.shared.varint()?;
+            if same & !(set & flat.present) != 0 {
+                return Err(Damaged("nothing lets expect a value"));
             }
+            for (field, _) in fields(same) {
+                self.set(field, flat.number(field).unwrap_or_default());
+            }
+            known |= same;
+        }
+        Ok(known)
+    }
+
+    fn read_value(
+        &mut self,
+        field: Field,
+        width: Width,
+        input: &mut Input<'_>,
+    ) -> Result<(), Damaged> {
+        match width {
+            Width::Fixed(width) => self.set(field, input.fixed(width)?),
+            Width::Varint => self.set(field, input.varint()?),
+            Width::Bytes => self.set_string(field, input.bytes()?.to_vec()),
         }
         Ok(())
+    }
+}
+
+/// Where the parts of differences go.
+#[derive(Default)]
+pub(super) struct Parts {
+    /// Masks and shared values.
+    pub shared: Vec<u8>,
+    /// The packet's own values.
+    pub own: Vec<u8>,
+    /// Fields whose first value is stored in a column and not here.
+    pub elsewhere: u64,
+    /// Values to expect; numbers only.
+    pub expected: Option<[Flat; 2]>,
+}
+
+impl Parts {
+    fn part(&mut self, field: Field) -> &mut Vec<u8> {
+        if field.bit() & OWN == 0 { &mut self.shared } else { &mut self.own }
+    }
+}
+
+/// Where the parts of differences come from.
+pub(super) struct Sources<'a> {
+    /// Masks and shared values.
+    pub shared: Input<'a>,
+    /// The packet's own values.
+    pub own: Input<'a>,
+    /// Fields whose first value comes from a column.
+    pub elsewhere: Flat,
+    /// The values that were expected.
+    pub expected: Option<[Flat; 2]>,
+}
+
+impl<'a> Sources<'a> {
+    fn part(&mut self, field: Field) -> &mut Input<'a> {
+        if field.bit() & OWN == 0 { &mut self.shared } else { &mut self.own }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn sources<'a>(parts: &'a Parts, elsewhere: &Flat) -> Sources<'a> {
+        Sources {
+            shared: Input::new(&parts.shared),
+            own: Input::new(&parts.own),
+            elsewhere: elsewhere.clone(),
+            expected: None,
+        }
+    }
 
     #[test]
     fn field_numbers_are_the_table_order() {
@@ -265,22 +353,59 @@ mod tests {
     fn a_difference_names_only_what_changed() {
         let mut base = Flat::empty();
         base.set(Field::Ttl, 64);
+        base.set(Field::Tos, 0);
         base.set(Field::Mark, 7);
         base.set_string(Field::TcpOptions, vec![1, 2]);
         let mut next = base.clone();
         next.set(Field::Ttl, 63);
+        next.set(Field::Tos, 16);
         next.clear(Field::Mark.bit());
-        let mut out = Vec::new();
-        assert!(next.put_difference(&base, &mut out), "the mark is cleared");
-        assert_eq!(out, [0b10, 0b100_0000, 63]);
-        assert_eq!(base.changed(&mut Input::new(&out), true).unwrap(), next);
+        let mut parts = Parts::default();
+        assert!(next.put_difference(&base, &mut parts), "the mark is cleared");
+        assert_eq!(parts.shared, [0b1000_0010, 0b10, 0b100_0000, 16]);
+        assert_eq!(parts.own, [63]);
+        assert_eq!(base.changed(&mut sources(&parts, &Flat::empty()), true).unwrap(), next);
+    }
+
+    #[test]
+    fn the_first_value_of_a_column_is_not_stored_twice() {
+        let mut first = Flat::empty();
+        first.set(Field::Length, 60);
+        let mut second = first.clone();
+        second.set(Field::Length, 52);
+        let mut parts = Parts { elsewhere: Field::Length.bit(), ..Parts::default() };
+        first.put_difference(&Flat::empty(), &mut parts);
+        second.put_difference(&first, &mut parts);
+        assert_eq!(parts.own, [52]);
+        let mut sources = sources(&parts, &first);
+        assert_eq!(Flat::empty().changed(&mut sources, false).unwrap(), first);
+        assert_eq!(first.changed(&mut sources, false).unwrap(), second);
+    }
+
+    #[test]
+    fn an_expected_value_needs_no_byte() {
+        let expected = |dst| {
+            let mut flat = Flat::empty();
+            flat.set(Field::Dst4, dst);
+            flat.set(Field::Dport, 80);
+            flat
+        };
+        let mut next = expected(2);
+        next.set(Field::Ttl, 64);
+        let expected = [expected(1), expected(2)];
+        let mut parts = Parts { expected: Some(expected.clone()), ..Parts::default() };
+        next.put_difference(&Flat::empty(), &mut parts);
+        assert_eq!(parts.shared, [0b1110, 0b1000, 0b100]);
+        assert_eq!(parts.own, [64]);
+        let mut sources = Sources { expected: Some(expected), ..sources(&parts, &Flat::empty()) };
+        assert_eq!(Flat::empty().changed(&mut sources, false).unwrap(), next);
     }
 
     #[test]
     fn an_unknown_field_is_damage() {
-        let mut out = Vec::new();
-        put_varint(&mut out, 1 << COUNT);
-        let error = Flat::empty().changed(&mut Input::new(&out), false).unwrap_err();
+        let mut parts = Parts::default();
+        put_varint(&mut parts.shared, 1 << COUNT);
+        let error = Flat::empty().changed(&mut sources(&parts, &Flat::empty()), false).unwrap_err();
         assert_eq!(error, Damaged("a field of a later version"));
     }
 }

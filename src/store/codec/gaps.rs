@@ -1,33 +1,60 @@
-//! The times from step to step, as text that SQL can read: `7,4,13`.
+//! The times from step to step, as text that SQL can read: one character a gap.
 //!
-//! The first step is at 0, so n steps have n − 1 gaps. Whatever does not fit this form (a step without
-//! a clock, a first step that is not at 0) is stored number by number in the packet's own bytes instead.
+//! A character's code is the gap in microseconds plus 32 (codes from 0xd800 on are moved up by 2048, because
+//! no text may hold those), so most gaps are one byte: `'+-` is 7, 11, 13. When a gap is negative or longer
+//! than a second, all of them are written out, after a tab: `<tab>7,11,4000000`.
+//!
+//! The first step is at 0, so n steps have n − 1 gaps. Whatever does not fit at all (a step without a
+//! clock, a first step that is not at 0) is stored number by number in the packet's own bytes instead.
 
 use crate::store::codec::Damaged;
 use crate::store::codec::bytes::{Input, put_signed};
 
+const TAB: char = '\t';
+const FIRST_CODE: u32 = 32;
+const SURROGATES: std::ops::Range<u32> = 0xd800..0xe000;
+const N_SURROGATES: u32 = 0x800;
+
 /// The usual form; `None` when the offsets do not fit it.
 pub(super) fn to_text(offsets: &[Option<i64>]) -> Option<String> {
-    let mut text = String::new();
     let (first, rest) = offsets.split_first()?;
     let mut before = first.filter(|offset| *offset == 0)?;
+    let mut gaps = Vec::with_capacity(rest.len());
     for offset in rest {
-        let gap = (*offset)?.checked_sub(before)?;
+        gaps.push((*offset)?.checked_sub(before)?);
         before = (*offset)?;
-        if !text.is_empty() {
-            text.push(',');
-        }
-        text.push_str(&gap.to_string());
     }
-    Some(text)
+    let short: Option<String> = gaps.iter().map(|gap| to_char(*gap)).collect();
+    Some(short.unwrap_or_else(|| {
+        let numbers: Vec<String> = gaps.iter().map(i64::to_string).collect();
+        format!("{TAB}{}", numbers.join(","))
+    }))
+}
+
+fn to_char(gap: i64) -> Option<char> {
+    let code = u32::try_from(gap).ok()?.checked_add(FIRST_CODE)?;
+    char::from_u32(if code < SURROGATES.start { code } else { code.checked_add(N_SURROGATES)? })
+}
+
+fn from_char(code: char) -> Result<i64, Damaged> {
+    let code = u32::from(code);
+    let code = if code < SURROGATES.end { code } else { code - N_SURROGATES };
+    let gap = code.checked_sub(FIRST_CODE).ok_or(Damaged("a gap is no gap"))?;
+    Ok(i64::from(gap))
 }
 
 /// Undoes [`to_text`].
 pub(super) fn from_text(text: &str) -> Result<Vec<Option<i64>>, Damaged> {
+    let gaps: Vec<i64> = match text.strip_prefix(TAB) {
+        None => text.chars().map(from_char).collect::<Result<_, _>>()?,
+        Some(numbers) => numbers
+            .split(',')
+            .map(|gap| gap.parse().map_err(|_| Damaged("a gap is no number")))
+            .collect::<Result<_, _>>()?,
+    };
     let mut offsets = vec![Some(0)];
     let mut sum = 0i64;
-    for gap in text.split(',').filter(|gap| !gap.is_empty()) {
-        let gap: i64 = gap.parse().map_err(|_| Damaged("a gap is no number"))?;
+    for gap in gaps {
         sum = sum.checked_add(gap).ok_or(Damaged("a gap is too large"))?;
         offsets.push(Some(sum));
     }
@@ -59,11 +86,18 @@ mod tests {
 
     #[test]
     fn gaps_are_short_text() {
-        let offsets = [Some(0), Some(7), Some(11), Some(24)];
-        assert_eq!(to_text(&offsets).as_deref(), Some("7,4,13"));
-        assert_eq!(from_text("7,4,13").unwrap(), offsets);
-        assert_eq!(to_text(&[Some(0)]).as_deref(), Some(""));
-        assert_eq!(from_text("").unwrap(), [Some(0)]);
+        for (offsets, text) in [
+            (&[Some(0), Some(7), Some(18), Some(31)][..], "'+-"),
+            (&[Some(0)], ""),
+            (&[Some(0), Some(0), Some(0xd800 - 33)], " \u{d7ff}"),
+            (&[Some(0), Some(0xd800 - 32)], "\u{e000}"),
+            (&[Some(0), Some(1_112_031)], "\u{10ffff}"),
+            (&[Some(0), Some(1_200_000), Some(1_200_007)], "\t1200000,7"),
+            (&[Some(0), Some(7), Some(4)], "\t7,-3"),
+        ] {
+            assert_eq!(to_text(offsets).as_deref(), Some(text), "{offsets:?}");
+            assert_eq!(from_text(text).unwrap(), offsets, "{text:?}");
+        }
     }
 
     #[test]

@@ -7,23 +7,23 @@ use crate::model::{
     Mac, Network, Protocol, Tcp, TcpFlags, TcpOptions, Transport,
 };
 use crate::store::codec::Damaged;
-use crate::store::codec::bytes::{Input, narrow, put_fixed, put_varint};
-use crate::store::codec::flat::{Field, Flat};
+use crate::store::codec::bytes::{Input, narrow, put_bytes, put_fixed, put_varint};
+use crate::store::codec::flat::{Field, Flat, Parts, Sources};
 
 /// How deep a quoted packet may quote another. The kernel prints one level.
 const MAX_DEPTH: u8 = 8;
 
-pub(super) const NETWORK_TRUNCATED: u64 = 1;
-pub(super) const NETWORK_INCOMPLETE: u64 = 2;
-pub(super) const NETWORK_IP: u64 = 3;
-pub(super) const NETWORK_ARP: u64 = 4;
+const NETWORK_TRUNCATED: u64 = 1;
+const NETWORK_INCOMPLETE: u64 = 2;
+const NETWORK_IP: u64 = 3;
+const NETWORK_ARP: u64 = 4;
 
-pub(super) const TRANSPORT_INCOMPLETE: u64 = 1;
-pub(super) const TRANSPORT_TCP: u64 = 2;
-pub(super) const TRANSPORT_UDP: u64 = 3;
+const TRANSPORT_INCOMPLETE: u64 = 1;
+const TRANSPORT_TCP: u64 = 2;
+const TRANSPORT_UDP: u64 = 3;
 pub(super) const TRANSPORT_PORTS: u64 = 4;
-pub(super) const TRANSPORT_ICMP: u64 = 5;
-pub(super) const TRANSPORT_SPI: u64 = 6;
+const TRANSPORT_ICMP: u64 = 5;
+const TRANSPORT_SPI: u64 = 6;
 
 /// Flattens a header. `hop_devices` are those of the step's hop; `link` is the place of its
 /// link-layer header in the packet's list of frames.
@@ -237,9 +237,20 @@ fn flatten_tcp(tcp: &Tcp, flat: &mut Flat) {
     flat.set_nonzero(Field::Urgent, tcp.urgent);
     match &tcp.options {
         TcpOptions::Absent => {}
-        TcpOptions::Bytes(bytes) => flat.set_string(Field::TcpOptions, bytes.to_vec()),
+        TcpOptions::Bytes(bytes) => match stamps(bytes) {
+            Some(stamps) => flat.set(Field::TcpStamps, stamps),
+            None => flat.set_string(Field::TcpOptions, bytes.to_vec()),
+        },
         TcpOptions::Truncated => flat.flag(Field::TcpOptionsTruncated, true),
     }
+}
+
+/// `NOP NOP Timestamp`, the options of nearly every TCP segment; eight bytes follow.
+const STAMPS: [u8; 4] = [1, 1, 8, 10];
+
+fn stamps(options: &[u8]) -> Option<u64> {
+    let stamps: [u8; 8] = options.strip_prefix(&STAMPS)?.try_into().ok()?;
+    Some(u64::from_be_bytes(stamps))
 }
 
 fn unflatten_tcp(flat: &Flat) -> Result<Tcp, Damaged> {
@@ -249,9 +260,11 @@ fn unflatten_tcp(flat: &Flat) -> Result<Tcp, Damaged> {
     };
     let options = if flat.has(Field::TcpOptionsTruncated) {
         TcpOptions::Truncated
+    } else if let Some(stamps) = flat.number(Field::TcpStamps) {
+        TcpOptions::Bytes([&STAMPS[..], &stamps.to_be_bytes()].concat().into())
     } else {
-        flat.string(Field::TcpOptions)
-            .map_or(TcpOptions::Absent, |bytes| TcpOptions::Bytes(bytes.into()))
+        let bytes = flat.string(Field::TcpOptions);
+        bytes.map_or(TcpOptions::Absent, |bytes| TcpOptions::Bytes(bytes.into()))
     };
     Ok(Tcp {
         sport: needed(flat, Field::Sport)?,
@@ -280,8 +293,11 @@ fn flatten_icmp(icmp: &Icmp, flat: &mut Flat) {
     if let Some(inner) = &icmp.inner {
         let mut quoted = Flat::empty();
         flatten_ip(inner, &mut quoted);
+        let mut parts = Parts::default();
+        quoted.put_difference(&Flat::empty(), &mut parts);
         let mut bytes = Vec::new();
-        quoted.put_difference(&Flat::empty(), &mut bytes);
+        put_bytes(&mut bytes, &parts.shared);
+        bytes.append(&mut parts.own);
         flat.set_string(Field::Inner, bytes);
     }
 }
@@ -290,7 +306,10 @@ fn unflatten_icmp(flat: &Flat, depth: u8) -> Result<Icmp, Damaged> {
     let inner = match flat.string(Field::Inner) {
         None => None,
         Some(bytes) => {
-            let quoted = Flat::empty().changed(&mut Input::new(bytes), false)?;
+            let mut own = Input::new(bytes);
+            let shared = Input::new(own.bytes()?);
+            let mut sources = Sources { shared, own, elsewhere: Flat::empty(), expected: None };
+            let quoted = Flat::empty().changed(&mut sources, false)?;
             Some(Box::new(unflatten_ip(&quoted, depth + 1)?))
         }
     };
@@ -308,7 +327,7 @@ fn unflatten_icmp(flat: &Flat, depth: u8) -> Result<Icmp, Damaged> {
     })
 }
 
-fn set_address(flat: &mut Flat, address: IpAddr, v4: Field, high: Field, low: Field) {
+pub(super) fn set_address(flat: &mut Flat, address: IpAddr, v4: Field, high: Field, low: Field) {
     match address {
         IpAddr::V4(address) => flat.set(v4, u64::from(address.to_bits())),
         IpAddr::V6(address) => {

@@ -3,6 +3,7 @@
 //! ```text
 //! flags  bit 0 kmsg sequences   bit 1 torn pieces   bit 2 copies   bit 3 other sources
 //!        bit 4 the first line is not at the packet's key   bit 5 some lines have no sequence
+//!        bit 6 some lines stand before the line before; their distances are signed
 //! line   [source] offset − offset before [1, or 0 without sequence] [seq − seq before] [copy] [pieces]
 //! ```
 
@@ -16,10 +17,12 @@ const COPIES: u8 = 4;
 const SOURCES: u8 = 8;
 const ELSEWHERE: u8 = 16;
 const UNSEQUENCED: u8 = 32;
+const BACKWARDS: u8 = 64;
 
 /// The flags that `lines` need.
 pub(super) fn flags<'a>(key: PacketKey, lines: impl Iterator<Item = &'a StepLines>) -> u8 {
     let mut flags = 0;
+    let mut before = key.offset;
     for (step, lines) in lines.enumerate() {
         if step == 0 && lines.head.offset != key.offset {
             flags |= ELSEWHERE;
@@ -29,6 +32,8 @@ pub(super) fn flags<'a>(key: PacketKey, lines: impl Iterator<Item = &'a StepLine
         }
         for position in std::iter::once(&lines.head).chain(&lines.pieces) {
             flags |= if position.seq.is_some() { SEQUENCES } else { UNSEQUENCED };
+            flags |= if position.offset < before { BACKWARDS } else { 0 };
+            before = position.offset;
             flags |= if position.copy != 0 { COPIES } else { 0 };
             flags |= if position.source != key.source { SOURCES } else { 0 };
         }
@@ -53,7 +58,12 @@ impl Cursor {
         if self.flags & SOURCES != 0 {
             put_varint(out, u64::from(position.source.0));
         }
-        put_signed(out, position.offset.wrapping_sub(self.offset).cast_signed());
+        let distance = position.offset.wrapping_sub(self.offset);
+        if self.flags & BACKWARDS != 0 {
+            put_signed(out, distance.cast_signed());
+        } else {
+            put_varint(out, distance);
+        }
         self.offset = position.offset;
         if self.flags & SEQUENCES != 0 {
             self.put_seq(position.seq, out);
@@ -75,7 +85,12 @@ impl Cursor {
     fn read(&mut self, input: &mut Input<'_>) -> Result<Position, Damaged> {
         let source =
             if self.flags & SOURCES == 0 { self.source } else { SourceId(input.narrow()?) };
-        self.offset = self.offset.wrapping_add(input.signed()?.cast_unsigned());
+        let distance = if self.flags & BACKWARDS != 0 {
+            input.signed()?.cast_unsigned()
+        } else {
+            input.varint()?
+        };
+        self.offset = self.offset.wrapping_add(distance);
         let seq = if self.flags & SEQUENCES == 0 { None } else { self.read_seq(input)? };
         let copy = if self.flags & COPIES == 0 { 0 } else { input.narrow()? };
         Ok(Position { source, offset: self.offset, seq, copy })
