@@ -8,3 +8,4 @@ mod properties;
 mod store;
 mod tidy;
 mod truth;
+mod walkthroughs;
