@@ -1,6 +1,6 @@
 //! One host's lines in, entries out.
 
-use crate::model::{AnomalyKind, LineKind, Trust};
+use crate::model::{AnomalyKind, LineKind, Position, Trust};
 use crate::parse::ebt::{self, Head, Piece, Torn};
 use crate::parse::emit::{emit, entry, release, remark, remarks};
 use crate::parse::line::{LineInput, Parsed, Sink};
