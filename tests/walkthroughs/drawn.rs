@@ -27,7 +27,8 @@ pub(super) fn lanes(reading: &Reading) -> String {
     }
     let separator = format!("\n{}\n\n", "═".repeat(WIDTH));
     let text = pages.join(&separator);
-    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    lines.join("\n") + "\n"
 }
 
 fn facts(reading: &Reading, connection: &tracecol::model::Connection) -> Facts {

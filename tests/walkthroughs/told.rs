@@ -1,4 +1,6 @@
 //! The `facts` and `fields` blocks: results and header fields as lines of text.
+//!
+//! (Writing to a `String` cannot fail; what `write!` returns is of no use here.)
 
 use std::fmt::Write;
 
@@ -61,10 +63,10 @@ fn of_connection(reading: &Reading, connection: &Connection) -> String {
         let (from, to) = (endpoint(&change.from), endpoint(&change.to));
         let site = change.site.as_ref().map_or("?".to_owned(), |hop| site_name(&hop.site));
         let (kind, evidence) = (nat_name(change.kind), change.evidence.name());
-        write!(text, " · {kind} {from} → {to} by {site} ({evidence})").unwrap();
+        let _ = write!(text, " · {kind} {from} → {to} by {site} ({evidence})");
     }
     if let Some(id) = connection.icmp_id {
-        write!(text, " · icmp id {id}").unwrap();
+        let _ = write!(text, " · icmp id {id}");
     }
     text.push_str(&of_host(reading, connection.host.0, connection.boot.0));
     text.push('\n');
@@ -76,13 +78,13 @@ fn of_host(reading: &Reading, host: u32, boot: u32) -> String {
     let (name, netns) = reading.hosts.get(&host).cloned().unwrap_or_default();
     let mut text = String::new();
     if reading.hosts.len() > 1 {
-        write!(text, " · host {}", escape(name.as_bytes())).unwrap();
+        let _ = write!(text, " · host {}", escape(name.as_bytes()));
     }
     if let Some(netns) = netns {
-        write!(text, " · netns {netns}").unwrap();
+        let _ = write!(text, " · netns {netns}");
     }
     if boot > 0 {
-        write!(text, " · boot {boot}").unwrap();
+        let _ = write!(text, " · boot {boot}");
     }
     text
 }
@@ -94,7 +96,7 @@ fn tuple(tuple: &Tuple) -> String {
 fn verdict(verdict: &Verdict) -> String {
     let mut text = verdict.kind.name().to_owned();
     if let Some(hop) = &verdict.site {
-        write!(text, " at {}", site_name(&hop.site)).unwrap();
+        let _ = write!(text, " at {}", site_name(&hop.site));
     }
     let evidence = verdict.evidence.map_or("no evidence", |evidence| evidence.name());
     format!("{text} ({evidence})")
@@ -202,10 +204,10 @@ fn link(link: &LinkHeader) -> String {
         (_, None) => String::new(),
     };
     if let LinkHeader::Decoded { vlan: Some(vlan), .. } = link {
-        write!(text, " vlan {} (tci {})", vlan.id(), vlan.tci).unwrap();
+        let _ = write!(text, " vlan {} (tci {})", vlan.id(), vlan.tci);
     }
     if let Some(ethertype) = link.ethertype() {
-        write!(text, " type 0x{ethertype:04x}").unwrap();
+        let _ = write!(text, " type 0x{ethertype:04x}");
     }
     text
 }
@@ -219,7 +221,7 @@ fn of_arp(arp: &Arp) -> String {
     if let Some(found) = arp.addresses {
         let (sender, target) = (mac(found.sender_mac), mac(found.target_mac));
         let (from, to) = (found.sender_ip, found.target_ip);
-        write!(text, " sender {sender} {from} target {target} {to}").unwrap();
+        let _ = write!(text, " sender {sender} {from} target {target} {to}");
     }
     if arp.incomplete {
         text.push_str(" incomplete");
@@ -231,7 +233,7 @@ fn ip(ip: &Ip) -> String {
     let mut text = format!("{} > {}", ip.src, ip.dst);
     let mut number = |word: &str, value: Option<u64>| {
         if let Some(value) = value {
-            write!(text, " {word} {value}").unwrap();
+            let _ = write!(text, " {word} {value}");
         }
     };
     number("length", ip.length.map(u64::from));
@@ -245,13 +247,13 @@ fn ip(ip: &Ip) -> String {
     if let Some(Fragment { offset, more, id }) = ip.fragment {
         let more = if more { " more follow" } else { "" };
         let id = id.map_or_else(String::new, |id| format!(" id {id}"));
-        write!(text, " · fragment from byte {offset}{more}{id}").unwrap();
+        let _ = write!(text, " · fragment from byte {offset}{more}{id}");
     }
     if ip.truncated {
         text.push_str(" truncated");
     }
     if let Some(protocol) = ip.protocol {
-        write!(text, " · {}", protocol.name()).unwrap();
+        let _ = write!(text, " · {}", protocol.name());
     }
     text + &transport(&ip.transport)
 }
@@ -298,13 +300,13 @@ fn of_tcp(tcp: &Tcp) -> String {
 fn of_icmp(icmp: &Icmp) -> String {
     let mut text = format!(" type {} code {}", icmp.kind, icmp.code);
     if let Some((id, seq)) = icmp.echo {
-        write!(text, " echo id {id} seq {seq}").unwrap();
+        let _ = write!(text, " echo id {id} seq {seq}");
     }
     if let Some(mtu) = icmp.mtu {
-        write!(text, " mtu {mtu}").unwrap();
+        let _ = write!(text, " mtu {mtu}");
     }
     if let Some(inner) = &icmp.inner {
-        write!(text, " about [{}]", ip(inner)).unwrap();
+        let _ = write!(text, " about [{}]", ip(inner));
     }
     text
 }
