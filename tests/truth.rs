@@ -157,3 +157,41 @@ fn every_line_is_placed_or_counted_as_an_anomaly() {
         assert_eq!(in_packets as u64, counts.placed, "{}", capture.display());
     }
 }
+
+/// One packet passes one place once, and its ID, length and sequence numbers stay.
+///
+/// Flooded copies of a frame leave by other ports, so their devices differ.
+#[test]
+fn no_packet_passes_a_place_twice_or_changes_its_identity() {
+    let mut wrong = Vec::new();
+    for capture in captures() {
+        let (outcomes, _) = outcomes_of(&fs::read(&capture).unwrap());
+        let name = capture.file_name().unwrap().to_string_lossy().into_owned();
+        for outcome in &outcomes {
+            let Outcome::Packet(packet) = outcome else { continue };
+            let mut places = BTreeSet::new();
+            let mut identities = BTreeSet::new();
+            for step in &packet.steps {
+                let is_user_chain =
+                    step.hop.site.hook().is_none() && step.hop.site.table().is_some();
+                let is_new = places.insert((step.hop.site.clone(), step.hop.devices));
+                if !is_new && !is_user_chain {
+                    wrong
+                        .push(format!("{name}: {:?} passes {:?} twice", packet.key, step.hop.site));
+                }
+                if let Some(ip) = step.header.ip().filter(|ip| ip.length.is_some()) {
+                    let sequence = ip.tcp().and_then(|tcp| tcp.seq_ack);
+                    identities.insert((ip.id, ip.length, ip.tcp().map(|tcp| tcp.flags)));
+                    if let Some(sequence) = sequence {
+                        identities.insert((None, Some(sequence.0), None));
+                    }
+                }
+            }
+            let kinds = identities.iter().filter(|identity| identity.0.is_some()).count();
+            if kinds > 1 {
+                wrong.push(format!("{name}: {:?} has lines of {identities:?}", packet.key));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

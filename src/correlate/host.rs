@@ -20,14 +20,16 @@ use super::recent::{FirstFragments, Recent};
 use super::tracking::note_original_stop;
 use super::verdict::{Knowledge, judge};
 use crate::model::{
-    Anomaly, AnomalyKind, Boot, Direction, Entry, Header, HostId, Layer, Outcome, PacketKey,
-    Position, TailKey,
+    Anomaly, AnomalyKind, Boot, Confidence, Direction, Entry, Header, HostId, Layer, Outcome,
+    PacketKey, Position, Site, TailKey,
 };
 
 /// How long a packet stays open after its last line: at the end of its way, and while it waits for a neighbour.
 const LINGER_US: [i64; 2] = [1_000_000, 10_000_000];
 /// On logs with whole seconds a packet's lines may stand in two of them.
 const LINGER_COARSE_US: i64 = 2_000_000;
+/// A packet's next line, if it had one, would have come by then.
+const LOG_END_US: i64 = 50_000;
 /// How often the deadlines are looked at, in log time.
 const SWEEP_US: i64 = 50_000;
 
@@ -101,6 +103,9 @@ impl HostMachine {
             Tick::Reboot => self.reboot(out),
         }
         self.sweep(out);
+        if matches!(&**entry.site, Site::Trace { .. }) && entry.site.table().is_none() {
+            out.push(anomaly(AnomalyKind::UnknownTable, entry.position));
+        }
         let sight = Sight::of(entry, self.clock.now_us(), &self.ports);
         let packet = match self.find(&sight) {
             Some(found) => self.continue_packet(&sight, found, out),
@@ -120,6 +125,12 @@ impl HostMachine {
         }
     }
 
+    /// A new boot that the lines' own clock has not told yet.
+    pub(super) fn restart(&mut self, out: &mut Vec<Outcome>) {
+        self.reboot(out);
+        self.clock = LogClock::default();
+    }
+
     /// Closes everything and starts a new boot.
     pub(super) fn reboot(&mut self, out: &mut Vec<Outcome>) {
         self.finish(out);
@@ -134,7 +145,7 @@ impl HostMachine {
     /// Closes everything.
     pub(super) fn finish(&mut self, out: &mut Vec<Outcome>) {
         for packet in in_key_order(self.packets.iter().map(|(open, packet)| (packet.key, open))) {
-            let at_log_end = self.last_line == Some(packet);
+            let at_log_end = self.is_at_log_end(packet);
             self.close_packet(packet, at_log_end, out);
         }
         for connection in
@@ -142,6 +153,13 @@ impl HostMachine {
         {
             self.close_connection(connection, out);
         }
+    }
+
+    /// Whether the log ends so soon after the packet's last line that it may have had another.
+    fn is_at_log_end(&self, packet: PacketRef) -> bool {
+        let bound_us = if self.clock.is_coarse() { LINGER_COARSE_US } else { LOG_END_US };
+        let touched_us = self.packets.get(packet).map_or(0, |open| open.touched_us);
+        self.clock.now_us().saturating_sub(touched_us) < bound_us
     }
 
     fn continue_packet(
@@ -310,6 +328,9 @@ impl HostMachine {
             }
             _ => false,
         };
+        if let (Confidence::Ambiguous, Some(head)) = (open.confidence, open.head()) {
+            out.push(anomaly(AnomalyKind::AmbiguousJoin, head));
+        }
         let verdict = judge(&open, &mut self.knowledge, answered, at_log_end);
         let mut key = None;
         if let Some(connection) = connection {

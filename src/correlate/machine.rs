@@ -50,7 +50,7 @@ impl Correlator {
     /// A new boot of a host is known from outside the lines (journal's boot id, kmsg's sequence).
     pub fn reboot(&mut self, host: HostId) {
         let index = self.host(host);
-        self.hosts[index].reboot(&mut self.outcomes);
+        self.hosts[index].restart(&mut self.outcomes);
     }
 
     /// Closes everything: the input is over.

@@ -415,6 +415,10 @@ impl OpenPacket {
     }
 
     fn fit_bridge(&self, sight: &Sight<'_>) -> Option<Fit> {
+        // The same log rule at the same ports again is another frame's line.
+        if self.has_site(sight) {
+            return None;
+        }
         sight.place.stops.iter().find_map(|stop| {
             let kind = self.fit_bridge_stop(stop, sight)?;
             Some(Fit { stop: Some(stop), kind })

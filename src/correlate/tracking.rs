@@ -586,5 +586,6 @@ fn began_before_log(header: &Header, direction: Direction) -> bool {
     let Some(tcp) = header.ip().and_then(|ip| ip.tcp()) else {
         return direction == Direction::Reply;
     };
-    !tcp.flags.has(TcpFlags::SYN) || tcp.flags.has(TcpFlags::ACK)
+    let is_told = !(header.cut && tcp.flags == TcpFlags::default());
+    is_told && (!tcp.flags.has(TcpFlags::SYN) || tcp.flags.has(TcpFlags::ACK))
 }

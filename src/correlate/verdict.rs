@@ -175,7 +175,9 @@ fn judge_traced(
             unknown(last)
         }
         Stop::Postrouting => accepted(packet, last),
-        Stop::Input if matches!(packet.table, Some(Table::Security | Table::Nat)) => {
+        // nat cannot drop; security can, but a packet that came there was let on by filter.
+        Stop::Input if packet.table == Some(Table::Nat) => accepted(packet, last),
+        Stop::Input if packet.table == Some(Table::Security) && passed_filter(packet) => {
             accepted(packet, last)
         }
         _ if answered && !packet.rejected => by_reply(packet, last),
@@ -184,6 +186,14 @@ fn judge_traced(
         }
         _ => unknown(last),
     }
+}
+
+/// Whether a line of a filter table came before the last one.
+fn passed_filter(packet: &OpenPacket) -> bool {
+    packet
+        .steps
+        .iter()
+        .any(|step| step.layer != Layer::Bridge && step.site.table() == Some(Table::Filter))
 }
 
 /// The path goes on below IP: the frame was seen on its way out.
@@ -212,10 +222,9 @@ fn judge_bridged(
     at_log_end: bool,
 ) -> Verdict {
     match last.stop {
-        Some(Stop::BridgeInput | Stop::BridgeOutput | Stop::BridgePostrouting) => {
-            accepted(packet, last)
-        }
-        Some(Stop::BridgeForward)
+        // The last hook of the way out; what a log rule says of any other is only that it was reached.
+        Some(Stop::BridgePostrouting) => accepted(packet, last),
+        Some(Stop::BridgeForward | Stop::BridgeOutput)
             if knowledge.bridge.has(Stop::BridgePostrouting) && !packet.lossy && !at_log_end =>
         {
             Verdict {

@@ -226,6 +226,9 @@ impl Parser {
                     release(&head, sink);
                 }
             }
+            Err(()) if piece == Piece::Newline && line.continuation => {
+                return Some(LineKind::Marker);
+            }
             Err(()) if piece == Piece::Newline => return Some(LineKind::Other),
             Err(()) => remark(AnomalyKind::OrphanFragment, line.position, line.payload, sink),
         }

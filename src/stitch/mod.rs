@@ -99,6 +99,10 @@ impl Stitch {
         let mut open = self.sources.remove(index);
         let (core, last_seq) = (&mut self.core, &mut open.last_seq);
         open.peeler.finish(&mut |peeled| core.take(peeled, last_seq));
+        if open.peeler.year_was_inferred() {
+            let position = Position { source, offset: 0, seq: None, copy: 0 };
+            self.core.remark(AnomalyKind::YearInferred, position, b"");
+        }
     }
 
     /// Ends the input: everything open is closed.
