@@ -1,9 +1,61 @@
-//! tracecol: from kernel log lines to packets, connections and their timelines.
+//! tracecol answers "where did my packet go?" from the kernel's own log lines.
+//!
+//! `iptables -j TRACE`, `-j LOG` and `ebtables --log` leave thousands of interleaved lines. tracecol
+//! puts every line back into the packet it belongs to and every packet into its connection, across
+//! NAT, across bridge and IP layer, keeps the result in SQLite and draws it.
+//!
+//! # The way of the data
+//!
+//! ```text
+//!           ┌──────────────────── stitch ────────────────────┐
+//! source ─► │ envelope ─► parse ─► (log order) ─► correlate  │ ─► store ─► wire   ─► cli
+//! (bytes)   │ (payload,   (site,                  (packets,  │    (SQLite) render
+//!           │  stamps)     header)                 connections)│          filter
+//!           └────────────────────────────────────────────────┘
+//!             model lies under all of them; pipeline wires source, stitch and store
+//! ```
+//!
+//! One line's life: [`source`] finds it in a file and knows its offset. [`envelope`] peels syslog,
+//! kmsg, journal or dmesg off it and reads the clocks. [`parse`] turns the payload into a site (the
+//! place in the rule sets) and a header (exactly the fields printed). [`correlate`] finds the open
+//! packet it continues, or opens one, and the packet's connection. A packet or connection that is
+//! over leaves as an [`Outcome`](model::Outcome), which [`store`] writes, a batch a transaction.
+//! The commands in [`cli`] read it back, and say it as JSON ([`wire`]) or as text ([`render`]).
+//!
+//! # What holds
+//!
+//! - **Who may name whom** is the table in `tests/tidy.rs`; a test reads it. `model` names nothing.
+//! - **The thinking part has no hands**: `model`, `envelope`, `parse`, `correlate`, `stitch`, `filter`,
+//!   `render` and `wire` do no I/O, ask no clock and start no thread. They cannot fail: bad input is a
+//!   value plus [anomalies](model::AnomalyKind), never an error and never a panic.
+//! - **Same input, same outcome**, however it is cut into batches. Keys are functions of the input
+//!   (source and offset of the first line); nothing that comes out depends on hash order.
+//! - **Lines in = lines placed + lines with an anomaly that says why not** ([`model::Counts`]).
+//! - **Nothing is invented**: what a line does not say is `None`; what was inferred is marked so.
+//! - **The log is hostile**: names and prefixes are bytes until one function
+//!   ([`render::escape`]) makes them safe for a terminal.
+//!
+//! # Where to look
+//!
+//! In reading order. Start with [`model`], the nouns; the heart is [`correlate`].
 
-#![forbid(unsafe_code)]
-#![warn(missing_docs)]
+pub mod model;
+
+pub mod envelope;
+pub mod parse;
+
+pub mod correlate;
+
+pub mod stitch;
 
 pub mod filter;
-pub mod model;
-pub mod store;
+pub mod render;
 pub mod wire;
+
+pub mod store;
+
+pub mod source;
+
+pub mod pipeline;
+
+pub mod cli;

@@ -1,1 +1,7 @@
-fn main() {}
+//! Starts tracecol.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tracecol::cli::main()
+}

@@ -1,4 +1,12 @@
 //! Every test that needs more than one module, in one binary.
 
+mod cli;
+mod envelope;
 mod filter;
+mod lab;
+mod parse;
+mod properties;
 mod store;
+mod tidy;
+mod truth;
+mod walkthroughs;

@@ -82,8 +82,6 @@ anomalies! {
         "The stamp has no year; it was inferred.";
     OrphanFragment, "orphan_fragment", Loss, true,
         "A torn-off piece of an ebtables line whose head is not in the log.";
-    NoTuple, "no_tuple", Loss, true,
-        "The line has no addresses to place it by.";
     UnknownTable, "unknown_table", Warning, false,
         "The TRACE line names a table this version does not know.";
     UnreadableNetfilterLine, "unreadable_netfilter_line", Loss, false,

@@ -382,6 +382,8 @@ pub struct Arp {
     pub addresses: Option<ArpAddresses>,
     /// `INCOMPLETE …`: the payload could not be read.
     pub incomplete: bool,
+    /// The number in `INCOMPLETE [n bytes]`; ebtables prints none.
+    pub incomplete_bytes: Option<u32>,
 }
 
 /// The four addresses of an ARP body.

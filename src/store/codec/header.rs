@@ -422,7 +422,10 @@ fn read_extra(bytes: &[u8]) -> Result<IcmpExtra, Damaged> {
 }
 
 fn put_arp(arp: &Arp) -> Vec<u8> {
-    let mut out = vec![u8::from(arp.incomplete) << 1 | u8::from(arp.addresses.is_some())];
+    let flags = u8::from(arp.incomplete_bytes.is_some()) << 2
+        | u8::from(arp.incomplete) << 1
+        | u8::from(arp.addresses.is_some());
+    let mut out = vec![flags];
     for number in [arp.hardware, arp.protocol, arp.operation] {
         put_fixed(&mut out, u64::from(number), 2);
     }
@@ -431,6 +434,9 @@ fn put_arp(arp: &Arp) -> Vec<u8> {
         out.extend_from_slice(&addresses.sender_ip.octets());
         out.extend_from_slice(&addresses.target_mac.0);
         out.extend_from_slice(&addresses.target_ip.octets());
+    }
+    if let Some(bytes) = arp.incomplete_bytes {
+        put_varint(&mut out, u64::from(bytes));
     }
     out
 }
@@ -450,5 +456,13 @@ fn read_arp(bytes: &[u8]) -> Result<Arp, Damaged> {
             target_ip: input.array::<4>()?.into(),
         })
     };
-    Ok(Arp { hardware, protocol, operation, addresses, incomplete: flags & 2 != 0 })
+    let incomplete_bytes = if flags & 4 == 0 { None } else { Some(input.narrow()?) };
+    Ok(Arp {
+        hardware,
+        protocol,
+        operation,
+        addresses,
+        incomplete: flags & 2 != 0,
+        incomplete_bytes,
+    })
 }

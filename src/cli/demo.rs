@@ -1,0 +1,148 @@
+//! `tracecol demo`: built-in captures of a real kernel, read and shown, and what to do next.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::cli::args::Global;
+use crate::cli::connections::{self, Pages};
+use crate::cli::failure::{Ending, Failure, Outcome};
+use crate::cli::output::Format;
+use crate::cli::show::Show;
+use crate::cli::talk::{self, HINT};
+use crate::cli::{clock, database, ingest};
+use crate::envelope::Timezone;
+use crate::pipeline::{self, Input, Options};
+use crate::stitch::StitchOptions;
+use crate::store::{ConnectionRow, Store};
+
+/// The year in which the captures were made; classic syslog does not say it.
+const YEAR: i32 = 2026;
+
+macro_rules! sample {
+    ($folder:literal) => {
+        (
+            concat!("sample-logs/", $folder, "/kern.log"),
+            include_bytes!(concat!("../../sample-logs/", $folder, "/kern.log")),
+        )
+    };
+}
+
+/// The same container service, asked from another host, from its own host, and from a container.
+const SAMPLES: [(&str, &[u8]); 4] = [
+    sample!("case1-remote"),
+    sample!("case2-localhost-proxy"),
+    sample!("case3-container-to-container"),
+    sample!("case3-icc-off-dropped"),
+];
+
+/// See it work: read built-in captures and show what is in them.
+///
+/// The captures were made on a real kernel. A redis server in a container is asked through a published port from another
+/// host, through docker-proxy from its own host, and from another container, once allowed and once not.
+#[derive(Debug, Args)]
+pub(super) struct Demo {}
+
+impl Demo {
+    pub(super) async fn run(self, global: &Global) -> Outcome {
+        let path = place(global)?;
+        let store = database::open(&path).await?;
+        let inputs = SAMPLES.map(|(name, bytes)| Input::Memory { name: name.to_owned(), bytes });
+        let options = Options {
+            stitch: StitchOptions::default(),
+            year: Some(YEAR),
+            timezone: Timezone::Utc,
+            now: clock::now(),
+        };
+        let watch = Box::new(|_: pipeline::Event<'_>| {});
+        let report = pipeline::ingest(&store, inputs.into(), options, watch)
+            .await
+            .map_err(ingest::explain)?;
+        if report.interrupted {
+            return Ok(Ending::Interrupted);
+        }
+        if global.output != Format::Table {
+            let count = connections::write(global, &mut Pages::all(&store)).await?;
+            return Ok(Ending::found(count > 0));
+        }
+        let rows = all(&store).await?;
+        talk::note(
+            global,
+            "four captures of a redis server in a container, asked in different ways:",
+        );
+        connections::draw(global, &rows)?;
+        if let Some(first) = rows.first() {
+            talk::note(global, "the first of them, hook by hook:");
+            Show::lanes_of(global, &store, &first.id).await?;
+        }
+        next(global, &path, &rows)?;
+        store.close().await;
+        Ok(Ending::found(!rows.is_empty()))
+    }
+}
+
+async fn all(store: &Store) -> Result<Vec<ConnectionRow>, Failure> {
+    let mut pages = Pages::all(store);
+    let mut rows = Vec::new();
+    while let Some(page) = pages.next().await? {
+        rows.extend(page);
+    }
+    Ok(rows)
+}
+
+/// The database named on the command line, else a new one that is thrown away with the temporary files.
+///
+/// A database named by the environment is the user's own: captures have no business in there.
+fn place(global: &Global) -> Result<PathBuf, Failure> {
+    let from_environment = std::env::var_os("TRACECOL_DB").map(PathBuf::from);
+    if let Some(path) = global.db.clone().filter(|path| Some(path) != from_environment.as_ref()) {
+        return Ok(path);
+    }
+    let folder = new_folder().map_err(|error| {
+        Failure::from(anyhow::Error::new(error).context("cannot make a temporary folder"))
+            .hint("name a database with --db FILE")
+    })?;
+    Ok(folder.join("demo.db"))
+}
+
+/// A folder that did not exist before and that nobody else may enter.
+fn new_folder() -> io::Result<PathBuf> {
+    let stem = format!("tracecol-demo-{}", std::process::id());
+    let mut attempt = 0;
+    loop {
+        let folder = std::env::temp_dir().join(format!("{stem}-{attempt}"));
+        match fs::DirBuilder::new().mode(0o700).create(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < 1_000 => {
+                attempt += 1;
+            }
+            result => return result.map(|()| folder),
+        }
+    }
+}
+
+fn next(global: &Global, path: &Path, rows: &[ConnectionRow]) -> io::Result<()> {
+    use std::io::Write;
+    if global.quiet {
+        return Ok(());
+    }
+    let database = crate::render::escape_text(&path.to_string_lossy());
+    let mut out = talk::stderr(global);
+    writeln!(out)?;
+    writeln!(out, "{HINT}next:{HINT:#} export TRACECOL_DB={database}")?;
+    if let Some(last) = rows.last() {
+        writeln!(out, "      tracecol show {}      the last one: where did it end?", last.id)?;
+    }
+    writeln!(
+        out,
+        "      tracecol connections link:proxy    the two halves that docker-proxy joins"
+    )?;
+    writeln!(out, "      tracecol connections nat:dnat      what was redirected")?;
+    writeln!(
+        out,
+        "{HINT}your own:{HINT:#} iptables -t raw -I PREROUTING -p tcp --dport 80 -j TRACE"
+    )?;
+    writeln!(out, "      tracecol ingest /var/log/kern.log*")
+}

@@ -1,0 +1,61 @@
+//! Rows of the database as the JSON of the contract.
+
+use crate::model::SourceId;
+use crate::store::{
+    AnomalyRow, ConnectionRow, GapRow, HostName, LinkEnd, LinkRow, PacketRow, Stats,
+};
+use crate::wire;
+
+/// A connection.
+pub(super) fn connection(row: &ConnectionRow) -> wire::Connection {
+    wire::Connection::new(&row.connection, &row.id.to_string(), host(&row.host), links(&row.links))
+}
+
+/// A packet with its steps.
+pub(super) fn packet(row: &PacketRow) -> wire::Packet {
+    let connection = row.connection_id.map(|id| id.to_string());
+    let source = |id: SourceId| row.source_name(id).unwrap_or_default().to_owned();
+    let id = row.id.to_string();
+    wire::Packet::new(
+        &row.packet,
+        &id,
+        connection.as_deref(),
+        host(&row.host),
+        &source,
+        links(&row.links),
+    )
+}
+
+/// An anomaly.
+pub(super) fn anomaly(row: &AnomalyRow) -> wire::Anomaly {
+    wire::Anomaly::new(&row.anomaly, &row.source)
+}
+
+/// Statistics.
+pub(super) fn stats(stats: &Stats) -> wire::Stats {
+    let gap = |row: &GapRow| wire::Gap::new(&row.gap, &row.source);
+    wire::Stats::new(
+        &stats.counts,
+        [stats.packets, stats.connections, stats.boots],
+        stats.gaps.iter().map(gap).collect(),
+        &stats.anomalies,
+        &stats.verdicts,
+        stats.database_bytes,
+    )
+}
+
+fn host(name: &HostName) -> wire::Host<'_> {
+    wire::Host { name: &name.name, netns: name.netns.as_deref() }
+}
+
+fn links(rows: &[LinkRow]) -> Vec<wire::Link> {
+    let link = |row: &LinkRow| wire::Link {
+        kind: row.kind.name(),
+        other: match row.other {
+            LinkEnd::Connection(id) => wire::LinkOther::Connection(id.to_string()),
+            LinkEnd::Packet(id) => wire::LinkOther::Packet(id.to_string()),
+        },
+        evidence: row.evidence.clone(),
+    };
+    rows.iter().map(link).collect()
+}

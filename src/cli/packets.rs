@@ -1,0 +1,205 @@
+//! `tracecol packets`: one row a packet, those without a connection too.
+
+use std::io::Write;
+
+use clap::Args;
+
+use crate::cli::args::{FILTER_HELP, Filter, Global};
+use crate::cli::failure::{Ending, Failure, Outcome};
+use crate::cli::output::{self, Format, List};
+use crate::cli::table::{self, Entry, Head, numbers, text, verdict_colour};
+use crate::cli::times::{Detail, TimeStyle};
+use crate::cli::{csv, database, json, search, talk};
+use crate::model::{Direction, Endpoint, Packet};
+use crate::render::{endpoint, escape, packet_title};
+use crate::store::{Order, PacketQuery, PacketRow, Store, StoreError};
+
+/// How many rows are fetched at a time.
+const PAGE: u32 = 1_000;
+
+/// List packets, newest first.
+#[derive(Debug, Args)]
+#[command(after_help = FILTER_HELP)]
+pub(super) struct Packets {
+    #[command(flatten)]
+    filter: Filter,
+
+    /// Show no more than this many
+    #[arg(long, value_name = "N")]
+    limit: Option<u32>,
+
+    /// Oldest first
+    #[arg(long)]
+    oldest: bool,
+}
+
+impl Packets {
+    pub(super) async fn run(self, global: &Global) -> Outcome {
+        let filter = search::expression(&self.filter.text(), global)?;
+        let store = database::open_read_only(global).await?;
+        let order = if self.oldest { Order::OldestFirst } else { Order::NewestFirst };
+        let query = PacketQuery { filter, order, limit: None, after: None };
+        let mut pages = Pages { store: &store, query, left: self.limit, ended: false };
+        let count = match global.output {
+            Format::Table => write_table(global, &mut pages).await?,
+            Format::Csv => csv::packets(&mut pages).await?,
+            Format::Json | Format::Ndjson => {
+                let mut list = List::new(output::data(), global.output);
+                while let Some(rows) = pages.next().await? {
+                    for row in &rows {
+                        list.push(&json::packet(row))?;
+                    }
+                }
+                list.finish()?
+            }
+        };
+        if count == 0 {
+            talk::note(global, "no packet matches");
+        }
+        Ok(Ending::found(count > 0))
+    }
+}
+
+/// Rows page by page, so that memory does not grow with the database.
+pub(super) struct Pages<'a> {
+    store: &'a Store,
+    query: PacketQuery,
+    left: Option<u32>,
+    ended: bool,
+}
+
+impl Pages<'_> {
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<PacketRow>>, StoreError> {
+        let wanted = self.left.map_or(PAGE, |left| left.min(PAGE));
+        if self.ended || wanted == 0 {
+            return Ok(None);
+        }
+        self.query.limit = Some(wanted);
+        let rows = self.store.packets(&self.query).await?;
+        let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+        self.ended = count < wanted;
+        self.left = self.left.map(|left| left.saturating_sub(count));
+        self.query.after = rows.last().map(PacketRow::cursor);
+        Ok(Some(rows))
+    }
+}
+
+async fn write_table(global: &Global, pages: &mut Pages<'_>) -> Result<u64, Failure> {
+    let mut rows = Vec::new();
+    while let Some(page) = pages.next().await? {
+        rows.extend(page);
+    }
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let width = table::width();
+    let mut out = output::page(global.color);
+    let wide = Sheet { folded: false, times: global.times() };
+    let cells: Vec<Vec<Entry>> = rows.iter().map(|row| wide.row(row)).collect();
+    if table::natural_width(&wide.heads(), &cells) <= width {
+        table::write(&mut out, &wide.heads(), cells, global.color, width)?;
+        out.flush()?;
+    } else {
+        let folded = Sheet { folded: true, ..wide };
+        let cells = rows.iter().map(|row| folded.row(row)).collect();
+        table::write(&mut out, &folded.heads(), cells, global.color, width)?;
+        out.flush()?;
+        talk::note(
+            global,
+            "connection, devices and steps need a wider terminal or --output ndjson",
+        );
+    }
+    Ok(rows.len() as u64)
+}
+
+struct Sheet {
+    folded: bool,
+    times: TimeStyle,
+}
+
+impl Sheet {
+    fn heads(&self) -> Vec<Head> {
+        let time = text(self.times.head());
+        if self.folded {
+            return vec![text("id"), time, text("packet"), text("verdict")];
+        }
+        vec![
+            text("id"),
+            time,
+            text(""),
+            text("packet"),
+            text("from"),
+            text("to"),
+            text("in → out"),
+            numbers("steps"),
+            text("verdict"),
+            text("connection"),
+        ]
+    }
+
+    fn row(&self, row: &PacketRow) -> Vec<Entry> {
+        let packet = &row.packet;
+        let id = Entry::from(row.id.to_string());
+        let kind = packet.verdict.kind;
+        let verdict = Entry::coloured(kind.name(), verdict_colour(kind));
+        let title = escape(packet_title(packet).as_bytes());
+        let (from, to) = ends(packet);
+        if self.folded {
+            let arrow = arrow(packet);
+            let ends = if from.is_empty() { String::new() } else { format!("\n{from} → {to}") };
+            return vec![
+                id,
+                self.folded_time(packet).into(),
+                format!("{arrow} {title}{ends}").into(),
+                verdict,
+            ];
+        }
+        vec![
+            id,
+            self.times.show(&packet.first, Detail::Full).into(),
+            arrow(packet).into(),
+            title.into(),
+            from.into(),
+            to.into(),
+            devices(packet).into(),
+            packet.steps.len().to_string().into(),
+            verdict,
+            row.connection_id.map_or_else(String::new, |id| id.to_string()).into(),
+        ]
+    }
+
+    /// Date and time below each other.
+    fn folded_time(&self, packet: &Packet) -> String {
+        self.times.show(&packet.first, Detail::Full).replacen(' ', "\n", 1)
+    }
+}
+
+fn arrow(packet: &Packet) -> &'static str {
+    match packet.direction {
+        Some(Direction::Original) => "→",
+        Some(Direction::Reply) => "←",
+        Some(Direction::Related) => "!",
+        None => "·",
+    }
+}
+
+/// Source and destination as they stood when the packet came.
+pub(super) fn ends(packet: &Packet) -> (String, String) {
+    let Some(ip) = packet.steps.iter().find_map(|step| step.header.ip()) else {
+        return (String::new(), String::new());
+    };
+    let (sport, dport) = ip.ports().unzip();
+    let side = |addr, port| endpoint(&Endpoint { addr: Some(addr), port });
+    (side(ip.src, sport), side(ip.dst, dport))
+}
+
+/// Where it came in and went out; the host itself where no device is named.
+pub(super) fn devices(packet: &Packet) -> String {
+    let devices = || packet.steps.iter().map(|step| step.hop.devices);
+    let first = devices().find_map(|devices| devices.physin.or(devices.input));
+    let last = devices().rev().find_map(|devices| devices.physout.or(devices.output));
+    let name = |device: Option<crate::model::IfName>| {
+        device.map_or_else(|| "local".to_owned(), |name| escape(name.as_bytes()))
+    };
+    format!("{} → {}", name(first), name(last))
+}

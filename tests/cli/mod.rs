@@ -1,0 +1,14 @@
+//! The command line as users meet it: the built program, real files, exit codes and streams.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+mod bench;
+
+mod connections;
+mod demo;
+mod errors;
+mod ingest;
+mod packed;
+mod shell;
+mod show;
+mod stats;
