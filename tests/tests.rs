@@ -10,3 +10,4 @@ mod store;
 mod tidy;
 mod truth;
 mod walkthroughs;
+mod wire;
