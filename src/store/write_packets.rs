@@ -282,14 +282,18 @@ impl Packets {
 
 fn show_endpoints(known: &mut Known, owner: i64, packet: &Packet) {
     let mut before: Option<&Arc<Header>> = None;
+    let mut shown = None;
     for step in &packet.steps {
         if before.is_some_and(|before| Arc::ptr_eq(before, &step.header)) {
             continue;
         }
         before = Some(&step.header);
-        if let Some((src, dst)) = shown_endpoints(&step.header) {
-            known.show(owner, src);
-            known.show(owner, dst);
+        let now = shown_endpoints(&step.header);
+        if now.is_some() && now != shown {
+            for endpoint in now.into_iter().flat_map(|(src, dst)| [src, dst]) {
+                known.show(owner, endpoint);
+            }
+            shown = now;
         }
     }
 }
