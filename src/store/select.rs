@@ -8,13 +8,10 @@ use std::net::IpAddr;
 use foldhash::HashMap;
 use sqlx::{QueryBuilder, Sqlite};
 
-use crate::filter::{
-    AddressRange, ChainName, Device, Expr, NumberRange, OneOf, Place, ProtocolName, RulePattern,
-    Side, Term,
-};
+use crate::filter::{AddressRange, Expr, NumberRange, OneOf, ProtocolName, Side, Term};
 use crate::model::{LinkKind, NatKind};
 use crate::store::endpoint::address_key;
-use crate::store::intern::ARP;
+use crate::store::ways::ARP;
 use crate::store::words::Coded;
 
 /// What is asked for.
@@ -78,7 +75,7 @@ impl Select<'_> {
 
     /// Appends the items with `between` between them, as a balanced tree: SQLite allows an expression a
     /// depth of 1,000, and `a or b or c …` is as deep as it is long.
-    fn balanced<T>(
+    pub(crate) fn balanced<T>(
         &mut self,
         items: &[T],
         between: &'static str,
@@ -169,20 +166,11 @@ impl Select<'_> {
         self.sql.push(left).push_bind(right);
     }
 
-    fn codes(&mut self, column: &str, codes: impl Iterator<Item = i64>) {
+    pub(crate) fn codes(&mut self, column: &str, codes: impl Iterator<Item = i64>) {
         self.sql.push(column).push(" in (");
         let mut list = self.sql.separated(", ");
         for code in codes {
             list.push_bind(code);
-        }
-        self.sql.push(")");
-    }
-
-    fn texts(&mut self, column: &str, texts: impl Iterator<Item = Vec<u8>>) {
-        self.sql.push(column).push(" in (");
-        let mut list = self.sql.separated(", ");
-        for text in texts {
-            list.push_bind(text);
         }
         self.sql.push(")");
     }
@@ -302,105 +290,6 @@ impl Select<'_> {
         );
         self.and_kind("l.kind", code);
     }
-
-    /// A select of the ways that a packet's term means.
-    pub(crate) fn ways(&mut self, term: &Term) {
-        self.sql.push("select w.id from way w where ");
-        match term {
-            Term::Verdict(kinds) => self.codes("w.verdict", kinds.iter().map(|kind| kind.code())),
-            Term::Protocol(names) => self.codes("w.protocol", names.iter().copied().map(protocol)),
-            _ => {
-                self.sql.push("w.path in (");
-                self.paths(term);
-                self.sql.push(")");
-            }
-        }
-    }
-
-    /// A select of the paths that a hop term means.
-    fn paths(&mut self, term: &Term) {
-        self.sql.push(
-            "select ph.path from path_hop ph join hop h on h.id = ph.hop join site t on t.id = h.site where ",
-        );
-        match term {
-            Term::Device(device, names) => {
-                let columns = match device {
-                    Device::In => ["h.input", "h.physin"],
-                    Device::Out => ["h.output", "h.physout"],
-                };
-                for (place, column) in columns.iter().enumerate() {
-                    self.sql.push(if place > 0 { " or " } else { "" });
-                    self.sql.push(column).push(" in (select d.id from device d where ");
-                    self.texts("d.name", names.iter().map(|name| name.to_vec()));
-                    self.sql.push(")");
-                }
-            }
-            Term::Rule(rules) => self.either(rules, Self::rule),
-            Term::Chain(chains) => self.either(chains, Self::chain),
-            Term::Hook(hooks) => {
-                let names = hooks.iter().map(|hook| hook.name());
-                self.sql.push("t.hook in (");
-                let mut list = self.sql.separated(", ");
-                for name in names {
-                    list.push_bind(name);
-                }
-                self.sql.push(")");
-            }
-            _ => {
-                self.sql.push("0");
-            }
-        }
-    }
-
-    fn either<T>(&mut self, many: &[T], push: fn(&mut Self, &T)) {
-        self.balanced(many, " or ", &mut |select, one| {
-            select.sql.push("(");
-            push(select, one);
-            select.sql.push(")");
-        });
-    }
-
-    fn rule(&mut self, rule: &RulePattern) {
-        match rule {
-            RulePattern::Label(label) => {
-                self.sql.push("t.label = ").push_bind(label.clone());
-            }
-            RulePattern::Place { table, chain, place } => {
-                self.sql.push("t.kind in (0, 1, 2) and t.table_name = ").push_bind(table.to_vec());
-                self.sql.push(" and t.chain = ").push_bind(chain.to_vec());
-                match place {
-                    None => {}
-                    Some(Place::Rule(number)) => {
-                        self.sql.push(" and t.kind = 0 and t.number = ").push_bind(*number);
-                    }
-                    Some(Place::Return) => {
-                        self.sql.push(" and t.kind = 1");
-                    }
-                    Some(Place::Policy) => {
-                        self.sql.push(" and t.kind = 2");
-                    }
-                }
-            }
-        }
-    }
-
-    fn chain(&mut self, (table, chain): &ChainName) {
-        self.sql.push("t.chain = ").push_bind(chain.to_vec());
-        if let Some(table) = table {
-            self.sql.push(" and t.table_name = ").push_bind(table.to_vec());
-        }
-    }
-
-    /// A select of the lists of frames that have one of the addresses.
-    fn frames(&mut self, term: &Term) {
-        self.sql.push("select f.frames from frame_mac f where ");
-        match term {
-            Term::Mac(macs) => self.texts("f.mac", macs.iter().map(|mac| mac.0.to_vec())),
-            _ => {
-                self.sql.push("0");
-            }
-        }
-    }
 }
 
 fn address_columns(side: Side) -> &'static [&'static str] {
@@ -419,7 +308,7 @@ fn port_columns(side: Side) -> &'static [&'static str] {
     }
 }
 
-fn protocol(name: ProtocolName) -> i64 {
+pub(crate) fn protocol(name: ProtocolName) -> i64 {
     match name {
         ProtocolName::Ip(protocol) => i64::from(protocol.0),
         ProtocolName::Arp => ARP,

@@ -9,9 +9,10 @@ use sqlx::sqlite::SqliteConnection;
 use crate::model::{Counts, Outcome, SourceId};
 use crate::store::StoreError;
 use crate::store::intern::Intern;
+use crate::store::known::Known;
 use crate::store::source::{self, Registered, SourceIdentity, SourceKind};
 use crate::store::write_connections::Connections;
-use crate::store::write_packets::{Known, Packets};
+use crate::store::write_packets::Packets;
 use crate::store::write_remarks::Remarks;
 
 /// What one transaction stores.

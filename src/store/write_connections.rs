@@ -10,9 +10,9 @@ use crate::store::endpoint::address_key;
 use crate::store::insert::{Insert, Values, insert};
 use crate::store::intern::Intern;
 use crate::store::key::packet_row_key;
+use crate::store::known::Known;
 use crate::store::words::Coded as _;
 use crate::store::write::Latest;
-use crate::store::write_packets::Known;
 
 /// The connections of a batch.
 #[derive(Default)]

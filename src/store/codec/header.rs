@@ -2,14 +2,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::model::{
-    Arp, ArpAddresses, Devices, Fragment, Header, Icmp, IcmpExtra, IfName, Ip, IpFlags, LinkHeader,
-    Mac, Network, Protocol, Tcp, TcpFlags, TcpOptions, Transport,
-};
+use crate::model::{Devices, Fragment, Header, Ip, IpFlags, LinkHeader, Network, Protocol};
 use crate::store::codec::Damaged;
-use crate::store::codec::bytes::{Input, narrow, put_bytes, put_fixed, put_varint};
-use crate::store::codec::difference::{Parts, Sources};
+use crate::store::codec::bytes::narrow;
 use crate::store::codec::flat::{Field, Flat};
+use crate::store::codec::pieces::{
+    put_address, put_arp, put_devices, read_arp, read_devices, read_tunnel,
+};
+use crate::store::codec::transport::{flatten_transport, unflatten_transport};
 
 /// How deep a quoted packet may quote another. The kernel prints one level.
 const MAX_DEPTH: u8 = 8;
@@ -18,13 +18,6 @@ const NETWORK_TRUNCATED: u64 = 1;
 const NETWORK_INCOMPLETE: u64 = 2;
 const NETWORK_IP: u64 = 3;
 const NETWORK_ARP: u64 = 4;
-
-const TRANSPORT_INCOMPLETE: u64 = 1;
-const TRANSPORT_TCP: u64 = 2;
-const TRANSPORT_UDP: u64 = 3;
-pub(super) const TRANSPORT_PORTS: u64 = 4;
-const TRANSPORT_ICMP: u64 = 5;
-const TRANSPORT_SPI: u64 = 6;
 
 /// Flattens a header into `flat`. `hop_devices` are those of the step's hop; `link` is the place of its
 /// link-layer header in the packet's list of frames.
@@ -106,19 +99,22 @@ fn halves(value: u64) -> (u32, u32) {
     (half(value >> 32), half(value))
 }
 
-fn narrow_some<T: TryFrom<u64>>(flat: &Flat, field: Field) -> Result<Option<T>, Damaged> {
+pub(super) fn narrow_some<T: TryFrom<u64>>(
+    flat: &Flat,
+    field: Field,
+) -> Result<Option<T>, Damaged> {
     flat.number(field).map(narrow).transpose()
 }
 
-fn needed<T: TryFrom<u64>>(flat: &Flat, field: Field) -> Result<T, Damaged> {
+pub(super) fn needed<T: TryFrom<u64>>(flat: &Flat, field: Field) -> Result<T, Damaged> {
     narrow(flat.number(field).ok_or(Damaged("a field is missing"))?)
 }
 
-fn or_zero<T: TryFrom<u64>>(flat: &Flat, field: Field) -> Result<T, Damaged> {
+pub(super) fn or_zero<T: TryFrom<u64>>(flat: &Flat, field: Field) -> Result<T, Damaged> {
     narrow(flat.number(field).unwrap_or_default())
 }
 
-fn flatten_ip(ip: &Ip, flat: &mut Flat) {
+pub(super) fn flatten_ip(ip: &Ip, flat: &mut Flat) {
     set_address(flat, ip.src, Field::Src4, Field::Src6High, Field::Src6Low);
     set_address(flat, ip.dst, Field::Dst4, Field::Dst6High, Field::Dst6Low);
     flat.set_some(Field::Length, ip.length);
@@ -142,7 +138,7 @@ fn flatten_ip(ip: &Ip, flat: &mut Flat) {
     flatten_transport(&ip.transport, flat);
 }
 
-fn unflatten_ip(flat: &Flat, depth: u8) -> Result<Ip, Damaged> {
+pub(super) fn unflatten_ip(flat: &Flat, depth: u8) -> Result<Ip, Damaged> {
     if depth > MAX_DEPTH {
         return Err(Damaged("quoted packets are nested too deep"));
     }
@@ -172,161 +168,6 @@ fn unflatten_ip(flat: &Flat, depth: u8) -> Result<Ip, Damaged> {
     })
 }
 
-fn flatten_transport(transport: &Transport, flat: &mut Flat) {
-    let ports = |flat: &mut Flat, kind, sport: u16, dport: u16| {
-        flat.set(Field::Transport, kind);
-        flat.set(Field::Sport, u64::from(sport));
-        flat.set(Field::Dport, u64::from(dport));
-    };
-    match transport {
-        Transport::Absent => {}
-        Transport::Incomplete(bytes) => {
-            flat.set(Field::Transport, TRANSPORT_INCOMPLETE);
-            flat.set_some(Field::TransportNumber, *bytes);
-        }
-        Transport::Tcp(tcp) => {
-            ports(flat, TRANSPORT_TCP, tcp.sport, tcp.dport);
-            flatten_tcp(tcp, flat);
-        }
-        Transport::Udp { sport, dport, length } => {
-            ports(flat, TRANSPORT_UDP, *sport, *dport);
-            flat.set_some(Field::UdpLength, *length);
-        }
-        Transport::Ports { sport, dport } => ports(flat, TRANSPORT_PORTS, *sport, *dport),
-        Transport::Icmp(icmp) => {
-            flat.set(Field::Transport, TRANSPORT_ICMP);
-            flatten_icmp(icmp, flat);
-        }
-        Transport::Spi(spi) => {
-            flat.set(Field::Transport, TRANSPORT_SPI);
-            flat.set(Field::TransportNumber, u64::from(*spi));
-        }
-    }
-}
-
-fn unflatten_transport(flat: &Flat, depth: u8) -> Result<Transport, Damaged> {
-    Ok(match flat.number(Field::Transport) {
-        None => Transport::Absent,
-        Some(TRANSPORT_INCOMPLETE) => {
-            Transport::Incomplete(narrow_some(flat, Field::TransportNumber)?)
-        }
-        Some(TRANSPORT_TCP) => Transport::Tcp(unflatten_tcp(flat)?),
-        Some(TRANSPORT_UDP) => Transport::Udp {
-            sport: needed(flat, Field::Sport)?,
-            dport: needed(flat, Field::Dport)?,
-            length: narrow_some(flat, Field::UdpLength)?,
-        },
-        Some(TRANSPORT_PORTS) => Transport::Ports {
-            sport: needed(flat, Field::Sport)?,
-            dport: needed(flat, Field::Dport)?,
-        },
-        Some(TRANSPORT_ICMP) => Transport::Icmp(Box::new(unflatten_icmp(flat, depth)?)),
-        Some(TRANSPORT_SPI) => Transport::Spi(needed(flat, Field::TransportNumber)?),
-        Some(_) => return Err(Damaged("unknown transport header")),
-    })
-}
-
-fn flatten_tcp(tcp: &Tcp, flat: &mut Flat) {
-    if let Some((seq, ack)) = tcp.seq_ack {
-        flat.set(Field::Seq, u64::from(seq));
-        flat.set(Field::Ack, u64::from(ack));
-    }
-    flat.set(Field::Window, u64::from(tcp.window));
-    flat.set_nonzero(Field::Reserved, tcp.reserved);
-    flat.set(Field::TcpFlags, u64::from(tcp.flags.0));
-    flat.set_nonzero(Field::Urgent, tcp.urgent);
-    match &tcp.options {
-        TcpOptions::Absent => {}
-        TcpOptions::Bytes(bytes) => match stamps(bytes) {
-            Some(stamps) => flat.set(Field::TcpStamps, stamps),
-            None => flat.set_string(Field::TcpOptions, bytes.to_vec()),
-        },
-        TcpOptions::Truncated => flat.flag(Field::TcpOptionsTruncated, true),
-    }
-}
-
-/// `NOP NOP Timestamp`, the options of nearly every TCP segment; eight bytes follow.
-const STAMPS: [u8; 4] = [1, 1, 8, 10];
-
-fn stamps(options: &[u8]) -> Option<u64> {
-    let stamps: [u8; 8] = options.strip_prefix(&STAMPS)?.try_into().ok()?;
-    Some(u64::from_be_bytes(stamps))
-}
-
-fn unflatten_tcp(flat: &Flat) -> Result<Tcp, Damaged> {
-    let seq_ack = match (narrow_some(flat, Field::Seq)?, narrow_some(flat, Field::Ack)?) {
-        (Some(seq), Some(ack)) => Some((seq, ack)),
-        _ => None,
-    };
-    let options = if flat.has(Field::TcpOptionsTruncated) {
-        TcpOptions::Truncated
-    } else if let Some(stamps) = flat.number(Field::TcpStamps) {
-        TcpOptions::Bytes([&STAMPS[..], &stamps.to_be_bytes()].concat().into())
-    } else {
-        let bytes = flat.string(Field::TcpOptions);
-        bytes.map_or(TcpOptions::Absent, |bytes| TcpOptions::Bytes(bytes.into()))
-    };
-    Ok(Tcp {
-        sport: needed(flat, Field::Sport)?,
-        dport: needed(flat, Field::Dport)?,
-        seq_ack,
-        window: needed(flat, Field::Window)?,
-        reserved: or_zero(flat, Field::Reserved)?,
-        flags: TcpFlags(needed(flat, Field::TcpFlags)?),
-        urgent: or_zero(flat, Field::Urgent)?,
-        options,
-    })
-}
-
-fn flatten_icmp(icmp: &Icmp, flat: &mut Flat) {
-    flat.set(Field::IcmpType, u64::from(icmp.kind));
-    flat.set(Field::IcmpCode, u64::from(icmp.code));
-    flat.set_some(Field::IcmpIncomplete, icmp.incomplete);
-    if let Some((id, seq)) = icmp.echo {
-        flat.set(Field::EchoId, u64::from(id));
-        flat.set(Field::EchoSeq, u64::from(seq));
-    }
-    if let Some(extra) = icmp.extra {
-        flat.set_string(Field::IcmpExtra, put_extra(extra));
-    }
-    flat.set_some(Field::Mtu, icmp.mtu);
-    if let Some(inner) = &icmp.inner {
-        let mut quoted = Flat::default();
-        flatten_ip(inner, &mut quoted);
-        let mut parts = Parts::default();
-        parts.put(&Flat::default(), &quoted, quoted.present());
-        let mut bytes = Vec::new();
-        put_bytes(&mut bytes, &parts.shared);
-        bytes.append(&mut parts.own);
-        flat.set_string(Field::Inner, bytes);
-    }
-}
-
-fn unflatten_icmp(flat: &Flat, depth: u8) -> Result<Icmp, Damaged> {
-    let inner = match flat.string(Field::Inner) {
-        None => None,
-        Some(bytes) => {
-            let mut own = Input::new(bytes);
-            let shared = Input::new(own.bytes()?);
-            let mut sources = Sources { shared, own, elsewhere: Flat::default(), expected: None };
-            let quoted = sources.change(&Flat::default(), false)?;
-            Some(Box::new(unflatten_ip(&quoted, depth + 1)?))
-        }
-    };
-    Ok(Icmp {
-        kind: needed(flat, Field::IcmpType)?,
-        code: needed(flat, Field::IcmpCode)?,
-        incomplete: narrow_some(flat, Field::IcmpIncomplete)?,
-        echo: match (narrow_some(flat, Field::EchoId)?, narrow_some(flat, Field::EchoSeq)?) {
-            (Some(id), Some(seq)) => Some((id, seq)),
-            _ => None,
-        },
-        extra: flat.string(Field::IcmpExtra).map(read_extra).transpose()?,
-        mtu: narrow_some(flat, Field::Mtu)?,
-        inner,
-    })
-}
-
 pub(super) fn set_address(flat: &mut Flat, address: IpAddr, v4: Field, high: Field, low: Field) {
     match address {
         IpAddr::V4(address) => flat.set(v4, u64::from(address.to_bits())),
@@ -348,121 +189,4 @@ fn address(flat: &Flat, v4: Field, high: Field, low: Field) -> Result<IpAddr, Da
         }
         _ => Err(Damaged("an address is missing")),
     }
-}
-
-fn put_address(out: &mut Vec<u8>, address: IpAddr) {
-    match address {
-        IpAddr::V4(address) => {
-            out.push(4);
-            out.extend_from_slice(&address.octets());
-        }
-        IpAddr::V6(address) => {
-            out.push(6);
-            out.extend_from_slice(&address.octets());
-        }
-    }
-}
-
-fn read_address(input: &mut Input<'_>) -> Result<IpAddr, Damaged> {
-    match input.byte()? {
-        4 => Ok(IpAddr::V4(Ipv4Addr::from(input.array::<4>()?))),
-        6 => Ok(IpAddr::V6(Ipv6Addr::from(input.array::<16>()?))),
-        _ => Err(Damaged("unknown address family")),
-    }
-}
-
-fn read_tunnel(bytes: &[u8]) -> Result<(IpAddr, IpAddr), Damaged> {
-    let mut input = Input::new(bytes);
-    Ok((read_address(&mut input)?, read_address(&mut input)?))
-}
-
-fn put_devices(devices: &Devices) -> Vec<u8> {
-    let mut out = Vec::new();
-    for name in [devices.input, devices.output, devices.physin, devices.physout] {
-        let bytes = name.as_ref().map_or(&[][..], IfName::as_bytes);
-        put_varint(&mut out, bytes.len() as u64);
-        out.extend_from_slice(bytes);
-    }
-    out
-}
-
-fn read_devices(bytes: &[u8]) -> Result<Devices, Damaged> {
-    let mut input = Input::new(bytes);
-    let mut next = || Ok(IfName::new(input.bytes()?));
-    Ok(Devices { input: next()?, output: next()?, physin: next()?, physout: next()? })
-}
-
-fn put_extra(extra: IcmpExtra) -> Vec<u8> {
-    let mut out = Vec::new();
-    match extra {
-        IcmpExtra::Parameter(value) => {
-            out.push(0);
-            put_varint(&mut out, u64::from(value));
-        }
-        IcmpExtra::Gateway(address) => {
-            out.push(1);
-            put_address(&mut out, address);
-        }
-        IcmpExtra::Pointer(value) => {
-            out.push(2);
-            put_varint(&mut out, u64::from(value));
-        }
-    }
-    out
-}
-
-fn read_extra(bytes: &[u8]) -> Result<IcmpExtra, Damaged> {
-    let mut input = Input::new(bytes);
-    match input.byte()? {
-        0 => Ok(IcmpExtra::Parameter(input.narrow()?)),
-        1 => Ok(IcmpExtra::Gateway(read_address(&mut input)?)),
-        2 => Ok(IcmpExtra::Pointer(input.narrow()?)),
-        _ => Err(Damaged("unknown ICMP field")),
-    }
-}
-
-fn put_arp(arp: &Arp) -> Vec<u8> {
-    let flags = u8::from(arp.incomplete_bytes.is_some()) << 2
-        | u8::from(arp.incomplete) << 1
-        | u8::from(arp.addresses.is_some());
-    let mut out = vec![flags];
-    for number in [arp.hardware, arp.protocol, arp.operation] {
-        put_fixed(&mut out, u64::from(number), 2);
-    }
-    if let Some(addresses) = arp.addresses {
-        out.extend_from_slice(&addresses.sender_mac.0);
-        out.extend_from_slice(&addresses.sender_ip.octets());
-        out.extend_from_slice(&addresses.target_mac.0);
-        out.extend_from_slice(&addresses.target_ip.octets());
-    }
-    if let Some(bytes) = arp.incomplete_bytes {
-        put_varint(&mut out, u64::from(bytes));
-    }
-    out
-}
-
-fn read_arp(bytes: &[u8]) -> Result<Arp, Damaged> {
-    let mut input = Input::new(bytes);
-    let flags = input.byte()?;
-    let mut number = || input.array().map(u16::from_be_bytes);
-    let (hardware, protocol, operation) = (number()?, number()?, number()?);
-    let addresses = if flags & 1 == 0 {
-        None
-    } else {
-        Some(ArpAddresses {
-            sender_mac: Mac(input.array()?),
-            sender_ip: input.array::<4>()?.into(),
-            target_mac: Mac(input.array()?),
-            target_ip: input.array::<4>()?.into(),
-        })
-    };
-    let incomplete_bytes = if flags & 4 == 0 { None } else { Some(input.narrow()?) };
-    Ok(Arp {
-        hardware,
-        protocol,
-        operation,
-        addresses,
-        incomplete: flags & 2 != 0,
-        incomplete_bytes,
-    })
 }

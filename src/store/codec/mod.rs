@@ -25,7 +25,9 @@ mod frames;
 mod gaps;
 mod header;
 mod lines;
+mod pieces;
 mod shape;
+mod transport;
 
 pub(crate) use decode::{Stored, decode, needs_flow};
 pub(crate) use encode::Encoder;

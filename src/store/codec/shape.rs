@@ -19,7 +19,8 @@ use crate::store::codec::Damaged;
 use crate::store::codec::bytes::{Input, put_varint};
 use crate::store::codec::difference::{Parts, Sources};
 use crate::store::codec::flat::{Field, Flat};
-use crate::store::codec::header::{TRANSPORT_PORTS, flatten, unflatten};
+use crate::store::codec::header::{flatten, unflatten};
+use crate::store::codec::transport::TRANSPORT_PORTS;
 
 /// The version of the packed form.
 pub(super) const VERSION: u8 = 1;
