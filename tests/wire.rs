@@ -328,6 +328,7 @@ fn json(packet: &Packet, connection: Option<&str>) -> wire::Packet {
     wire::Packet::new(packet, "p0123456789abc", connection, HOST, &source_name, vec![])
 }
 
+#[expect(clippy::too_many_lines, reason = "most of them are the answer")]
 #[test]
 fn a_packet_through_both_layers() {
     let bridge = Header {

@@ -54,6 +54,9 @@ async fn connections_are_readable() {
     assert!((time - 1_795_352_867.0).abs() < 60.0, "{time}");
 }
 
+/// Number, place, layer, hook, offset and IN=.
+type StepRow = (i64, String, String, Option<String>, i64, Option<String>);
+
 #[tokio::test]
 async fn packets_and_steps_are_readable() {
     let (temporary, mut sql) = filled().await;
@@ -85,7 +88,7 @@ async fn packets_and_steps_are_readable() {
     assert_eq!(row.get::<i64, _>("lines"), 12);
 
     let packet: i64 = row.get("packet");
-    let steps: Vec<(i64, String, String, Option<String>, i64, Option<String>)> = sqlx::query_as(
+    let steps: Vec<StepRow> = sqlx::query_as(
         "select step, at, layer, hook, offset_us, input from v_steps where packet = ? order by step",
     )
     .bind(packet)

@@ -72,3 +72,164 @@ impl Columns {
         flat
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::{
+        Boot, Confidence, Devices, Header, HostId, IfName, Ip, IpFlags, Layer, Network, Packet,
+        Position, Protocol, Site, SiteKind, SourceId, Stamp, StepLines, Transport, Trust, Verdict,
+        VerdictKind,
+    };
+    use crate::store::codec::{Encoder, read_frames};
+
+    const KEY: PacketKey = PacketKey { source: SourceId(1), offset: 330 };
+
+    fn hop(n: u32) -> Hop {
+        let kind = SiteKind::Rule(n);
+        let site = Site::Trace { table: (*b"raw").into(), chain: (*b"OUTPUT").into(), kind };
+        let devices = Devices { output: IfName::new(b"eth0"), ..Devices::default() };
+        Hop { layer: Layer::Ip, site: Arc::new(site), devices }
+    }
+
+    fn packet() -> Packet {
+        let ip = Ip {
+            src: [10, 0, 0, 1].into(),
+            dst: [10, 0, 0, 2].into(),
+            length: Some(60),
+            tos: Some(0),
+            ttl: Some(64),
+            id: Some(7),
+            flow_label: None,
+            flags: IpFlags(2),
+            fragment: None,
+            options: Some((*b"\x01\x02").into()),
+            extension_headers: 0,
+            ah_spi: None,
+            truncated: false,
+            protocol: Some(Protocol::UDP),
+            transport: Transport::Udp { sport: 53, dport: 54, length: Some(40) },
+        };
+        let header = Header {
+            devices: hop(1).devices,
+            network: Network::Ip(Box::new(ip)),
+            ..Header::default()
+        };
+        let later = Header { mark: Some(9), ..header.clone() };
+        let step = |n: u32, header: Header| Step {
+            hop: hop(n),
+            offset_us: Some(i64::from(n) * 7 - 7),
+            header: Arc::new(header),
+            lines: StepLines {
+                head: Position {
+                    source: SourceId(1),
+                    offset: u64::from(n) * 330,
+                    seq: None,
+                    copy: 0,
+                },
+                pieces: Vec::new(),
+            },
+        };
+        Packet {
+            key: KEY,
+            host: HostId(0),
+            boot: Boot(0),
+            connection: None,
+            direction: None,
+            first: Stamp::default(),
+            trust: Trust::Text,
+            confidence: Confidence::Exact,
+            verdict: Verdict { kind: VerdictKind::Unknown, evidence: None, site: None },
+            steps: vec![step(1, header.clone()), step(2, header), step(3, later)],
+        }
+    }
+
+    fn read(shape: &[u8], detail: &[u8], gaps: Option<&str>) -> Result<Vec<Step>, Damaged> {
+        let columns = Columns { length: Some(60), ip_id: Some(7), tcp_flags: None };
+        let hops = [hop(1), hop(2), hop(3)];
+        decode(&Stored {
+            key: KEY,
+            columns,
+            gaps,
+            shape,
+            frames: &[],
+            detail,
+            hops: &hops,
+            flow: None,
+        })
+    }
+
+    #[test]
+    fn a_plain_packet_is_small() {
+        let mut encoder = Encoder::default();
+        let packet = packet();
+        let encoded = encoder.encode(&packet, None).unwrap();
+        // Addresses 8, ports 4, TTL 1, UDP length 2, options 3, the mark 1; two lines, each 330 bytes on: 4.
+        assert_eq!(encoded.detail.len(), 23);
+        assert_eq!(encoded.gaps.as_deref(), Some("''"));
+        let steps = read(encoded.shape, &encoded.detail, encoded.gaps.as_deref()).unwrap();
+        assert_eq!(steps, packet.steps);
+        assert!(Arc::ptr_eq(&steps[0].header, &steps[1].header), "equal headers are shared");
+    }
+
+    #[test]
+    fn damage_is_told() {
+        let mut encoder = Encoder::default();
+        let packet = packet();
+        let encoded = encoder.encode(&packet, None).unwrap();
+        let (shape, detail) = (encoded.shape, &encoded.detail[..]);
+        for (shape, detail, gaps, reason) in [
+            (&shape[..0], detail, Some("''"), "ends too early"),
+            (&[9, 0, 0][..], detail, Some("''"), "a shape of a later version"),
+            (&[1, 0, EXPECTED], detail, Some("''"), "the connection's first packet is missing"),
+            (shape, &detail[..20], Some("''"), "ends too early"),
+            (shape, &[detail, &[0]].concat()[..], Some("''"), "more detail than steps"),
+            (shape, detail, Some("'"), "not as many offsets as steps"),
+            (shape, detail, None, "the offsets are missing"),
+        ] {
+            assert_eq!(read(shape, detail, gaps), Err(Damaged(reason)));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_are_too_strange(
+            shape in proptest::collection::vec(any::<u8>(), 0..60),
+            detail in proptest::collection::vec(any::<u8>(), 0..80),
+            gaps in proptest::option::of("\\PC{0,4}|\t[0-9,-]{0,9}"),
+            known in any::<bool>(),
+        ) {
+            let mut shape = shape;
+            if known && shape.len() > 3 {
+                shape[0] = 1;
+                shape[2] &= OFFSETS;
+            }
+            if let Ok(steps) = read(&shape, &detail, gaps.as_deref()) {
+                prop_assert_eq!(steps.len(), 3);
+            }
+            if let Ok(frames) = read_frames(&detail) {
+                prop_assert!(frames.len() <= detail.len());
+            }
+        }
+
+        #[test]
+        fn one_changed_byte_is_no_panic(place in 0usize..200, value in any::<u8>()) {
+            let mut encoder = Encoder::default();
+            let packet = packet();
+            let encoded = encoder.encode(&packet, None).unwrap();
+            let (mut shape, mut detail) = (encoded.shape.to_vec(), encoded.detail);
+            let place = place % (shape.len() + detail.len());
+            match shape.get_mut(place) {
+                Some(byte) => *byte = value,
+                None => detail[place - shape.len()] = value,
+            }
+            if let Ok(steps) = read(&shape, &detail, Some("''")) {
+                prop_assert_eq!(steps.len(), 3);
+            }
+        }
+    }
+}
