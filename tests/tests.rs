@@ -1,5 +1,7 @@
 //! Every test that needs more than one module, in one binary.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops, with a place")]
+
 mod cli;
 mod envelope;
 mod lab;
