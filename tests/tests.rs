@@ -4,6 +4,7 @@
 
 mod cli;
 mod envelope;
+mod filter;
 mod lab;
 mod parse;
 mod properties;

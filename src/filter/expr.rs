@@ -41,7 +41,7 @@ pub enum Term {
     /// `rule:`.
     Rule(Vec<RulePattern>),
     /// `chain:`, with the table when given.
-    Chain(Vec<(Option<Box<[u8]>>, Box<[u8]>)>),
+    Chain(Vec<ChainName>),
     /// `hook:`.
     Hook(Vec<Hook>),
     /// `state:`.
@@ -57,6 +57,9 @@ pub enum Term {
     /// `lines:`.
     Lines(Vec<NumberRange>),
 }
+
+/// A chain, with its table when that was given.
+pub type ChainName = (Option<Box<[u8]>>, Box<[u8]>);
 
 /// Which end an address or port is asked of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

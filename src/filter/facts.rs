@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::filter::{Device, Expr, ProtocolName, Side, Term};
+use crate::filter::{ChainName, Device, Expr, ProtocolName, Side, Term};
 use crate::model::{
     Connection, ConnectionState, Endpoint, Header, Hop, LinkHeader, LinkKind, Mac, NatKind,
     Network, Packet, Protocol, Site, VerdictKind, WallTime,
@@ -227,7 +227,7 @@ fn takes(hop: &Hop, device: Device, names: &[Box<[u8]>]) -> bool {
     pair.iter().flatten().any(|name| names.iter().any(|wanted| **wanted == *name.as_bytes()))
 }
 
-fn in_chain(site: &Site, (wanted_table, wanted_chain): &(Option<Box<[u8]>>, Box<[u8]>)) -> bool {
+fn in_chain(site: &Site, (wanted_table, wanted_chain): &ChainName) -> bool {
     match site {
         Site::Trace { table, chain, .. } | Site::Bridge { table, chain, .. } => {
             chain == wanted_chain && wanted_table.as_ref().is_none_or(|wanted| wanted == table)

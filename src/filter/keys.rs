@@ -6,13 +6,23 @@ pub(super) const KEYS: [&str; 22] = [
     "verdict", "rule", "chain", "hook", "state", "link", "since", "until", "id", "lines",
 ];
 
-/// The word of `known` that is nearest to `word`, when it is near enough to be meant.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// The word of `known` that `word` begins, or that is near enough to be meant.
+pub(super) fn nearest<'a>(
+    word: &str,
+    known: impl IntoIterator<Item = &'a str> + Clone,
+) -> Option<&'a str> {
     let word: Vec<char> = word.to_lowercase().chars().take(32).collect();
-    let allowed = word.len() / 2;
+    let text: String = word.iter().collect();
+    let begun = |candidate: &&str| candidate.len() > text.len() && candidate.starts_with(&text);
+    if text.len() > 2
+        && let Some(candidate) = known.clone().into_iter().find(begun)
+    {
+        return Some(candidate);
+    }
+    let allowed = word.len().div_ceil(2).min(3);
     let distances = known.into_iter().map(|candidate| (distance(&word, candidate), candidate));
     let (distance, candidate) = distances.min_by_key(|(distance, _)| *distance)?;
-    (distance > 0 && distance <= allowed.min(3)).then_some(candidate)
+    (distance > 0 && distance <= allowed).then_some(candidate)
 }
 
 /// How many letters must be added, taken away or exchanged.
@@ -42,6 +52,7 @@ mod tests {
             ("source", Some("src")),
             ("protocol", Some("proto")),
             ("Src", None),
+            ("verd", Some("verdict")),
             ("x", None),
         ] {
             assert_eq!(nearest(word, KEYS), key, "{word}");

@@ -32,7 +32,8 @@ mod time;
 mod value;
 
 pub use expr::{
-    AddressRange, Device, Expr, NumberRange, OneOf, Place, ProtocolName, RulePattern, Side, Term,
+    AddressRange, ChainName, Device, Expr, NumberRange, OneOf, Place, ProtocolName, RulePattern,
+    Side, Term,
 };
 pub use facts::{ConnectionFacts, Facts, shown_endpoints, shown_protocol};
 pub use parse::parse;

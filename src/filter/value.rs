@@ -7,8 +7,8 @@ use crate::filter::keys::{KEYS, nearest};
 use crate::filter::lex::Value;
 use crate::filter::time::span;
 use crate::filter::{
-    AddressRange, Clock, Device, FilterError, NumberRange, OneOf, Place, ProtocolName, RulePattern,
-    Side, Term,
+    AddressRange, ChainName, Clock, Device, FilterError, NumberRange, OneOf, Place, ProtocolName,
+    RulePattern, Side, Term,
 };
 use crate::model::{ConnectionState, Hook, LinkKind, Mac, NatKind, Protocol, VerdictKind};
 
@@ -153,13 +153,11 @@ fn protocol(value: &Value) -> Result<ProtocolName, FilterError> {
     };
     let named = Protocol::NAMED.iter().find(|(_, known)| *known == name);
     let protocol = named.map(|(protocol, _)| *protocol);
-    match protocol.or_else(|| name.parse().ok().map(Protocol)) {
-        Some(protocol) => Ok(ProtocolName::Ip(protocol)),
-        None => {
-            let words = Protocol::NAMED.iter().map(|(_, name)| *name).chain(["arp"]);
-            Err(suggest(bad(value, "protocol"), &value.text, words))
-        }
+    if let Some(protocol) = protocol.or_else(|| name.parse().ok().map(Protocol)) {
+        return Ok(ProtocolName::Ip(protocol));
     }
+    let words = Protocol::NAMED.iter().map(|(_, name)| *name).chain(["arp"]);
+    Err(suggest(bad(value, "protocol"), &value.text, words))
 }
 
 fn mac(value: &Value) -> Result<Mac, FilterError> {
@@ -240,8 +238,6 @@ fn place(value: &Value, text: &str) -> Result<Place, FilterError> {
         }),
     }
 }
-
-type ChainName = (Option<Box<[u8]>>, Box<[u8]>);
 
 fn chain(value: &Value) -> Result<ChainName, FilterError> {
     match value.text.split_once('/') {

@@ -47,6 +47,9 @@ pub enum StoreError {
         /// What was found.
         reason: String,
     },
+    /// SQLite finds the file damaged.
+    #[error("the database is damaged")]
+    Malformed(#[source] sqlx::Error),
     /// A row cannot be read back.
     #[error("the database is damaged: {0}")]
     Damaged(&'static str),
@@ -95,13 +98,16 @@ pub enum StoreError {
 
 const SQLITE_BUSY: u32 = 5;
 const SQLITE_LOCKED: u32 = 6;
+const SQLITE_CORRUPT: u32 = 11;
 const SQLITE_FULL: u32 = 13;
+const SQLITE_NOTADB: u32 = 26;
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match primary_code(&error) {
             Some(SQLITE_BUSY | SQLITE_LOCKED) => Self::Locked(error),
             Some(SQLITE_FULL) => Self::DiskFull(error),
+            Some(SQLITE_CORRUPT | SQLITE_NOTADB) => Self::Malformed(error),
             _ => Self::Database(error),
         }
     }

@@ -28,7 +28,7 @@ pub(crate) struct Intern {
     /// By the run's own number.
     hosts: HashMap<HostId, i64>,
     /// The same, as told by the outcomes: survives [`Intern::forget`].
-    introduced: HashMap<HostId, (Box<[u8]>, Option<Box<str>>)>,
+    introduced: HashMap<HostId, Introduced>,
     devices: HashMap<IfName, i64>,
     sites: HashMap<Arc<Site>, i64>,
     hops: HashMap<HopKey, (Arc<Site>, i64)>,
@@ -37,6 +37,9 @@ pub(crate) struct Intern {
     shapes: HashMap<Vec<u8>, i64>,
     ways: HashMap<Way, i64>,
 }
+
+/// A host's name and label.
+type Introduced = (Box<[u8]>, Option<Box<str>>);
 
 /// A hop by the address of its site, which the map keeps alive: equal sites at other addresses only cost a look-up.
 #[derive(PartialEq, Eq, Hash)]

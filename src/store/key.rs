@@ -7,7 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::model::{LinkTarget, PacketKey, SourceId};
+use crate::model::{PacketKey, SourceId};
 use crate::store::StoreError;
 
 const OFFSET_BITS: u32 = 42;
@@ -69,15 +69,6 @@ impl PublicId {
     pub(crate) fn parts(&self) -> (u32, u64) {
         let bits = unmix(self.bits);
         (u32::try_from(bits >> OFFSET_BITS).unwrap_or(u32::MAX), bits & OFFSET_MASK)
-    }
-}
-
-impl IdKind {
-    pub(crate) fn of(target: LinkTarget) -> (Self, PacketKey) {
-        match target {
-            LinkTarget::Connection(key) => (Self::Connection, key),
-            LinkTarget::Packet(key) => (Self::Packet, key),
-        }
     }
 }
 

@@ -39,38 +39,14 @@ impl Store {
     ///
     /// Refuses, without touching a byte, what is not a tracecol database, what a newer version wrote,
     /// and what is damaged.
-    pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        let path: Arc<Path> = path.into();
-        match inspect(&path)? {
-            Found::Nothing | Found::EmptyFile => create(&path).await?,
-            Found::Ours { version } => refuse_newer(&path, version)?,
-        }
-        let mut connection = connect(&path, writing(&path)).await?;
-        check_sqlite(&mut connection).await?;
-        let migrated = MIGRATIONS.run(&mut connection).await;
-        migrated.map_err(|error| migrate_error(&path, error))?;
-        connection.close().await?;
-        Ok(Self { readers: pool(reading(&path)), path, names: Names::default() })
+    pub fn open(path: &Path) -> impl Future<Output = Result<Self, StoreError>> + Send {
+        // Spelt out, because the compiler cannot tell for every lifetime that an `async fn` here is `Send`.
+        open(path.into())
     }
 
     /// Opens an existing database for reading only.
-    pub async fn open_read_only(path: &Path) -> Result<Self, StoreError> {
-        let path: Arc<Path> = path.into();
-        match inspect(&path)? {
-            Found::Nothing => return Err(StoreError::Missing(path.to_path_buf())),
-            Found::EmptyFile => return Err(StoreError::NotADatabase(path.to_path_buf())),
-            Found::Ours { version } => refuse_newer(&path, version)?,
-        }
-        let readers = match check_readable(&path, reading(&path)).await {
-            Ok(()) => pool(reading(&path)),
-            // Nobody has it open and we may not make the files that a shared look needs: look alone.
-            Err(error) if is_unwritable(&error) => {
-                check_readable(&path, reading(&path).immutable(true)).await?;
-                pool(reading(&path).immutable(true))
-            }
-            Err(error) => return Err(error),
-        };
-        Ok(Self { readers, path, names: Names::default() })
+    pub fn open_read_only(path: &Path) -> impl Future<Output = Result<Self, StoreError>> + Send {
+        open_read_only(path.into())
     }
 
     /// Opens the writing side. Two writers are safe, they wait for each other batch by batch.
@@ -84,10 +60,51 @@ impl Store {
         &self.path
     }
 
-    /// Closes all reading connections.
+    /// Closes all reading connections and, when nobody else has the database open, tidies away the files
+    /// that SQLite keeps beside it: connections that may only read leave them behind.
     pub async fn close(&self) {
         self.readers.close().await;
+        let options = SqliteConnectOptions::new().filename(&self.path).busy_timeout(Duration::ZERO);
+        if let Ok(mut connection) = connect(&self.path, options).await {
+            // Opens the write-ahead log, so that closing removes it. Failing is no loss: it may be in use.
+            let opened = sqlx::query("select count(*) from source").execute(&mut connection).await;
+            let closed = connection.close().await;
+            drop((opened, closed));
+        }
     }
+}
+
+async fn open(path: Arc<Path>) -> Result<Store, StoreError> {
+    match inspect(&path)? {
+        Found::Nothing | Found::EmptyFile => create(&path).await?,
+        Found::Ours { version } => refuse_newer(&path, version)?,
+    }
+    let mut connection = connect(&path, writing(&path)).await?;
+    check_sqlite(&mut connection).await.map_err(|error| with_path(&path, error))?;
+    connection.close().await?;
+    let migrating = pool(writing(&path));
+    let migrated = MIGRATIONS.run(&migrating).await;
+    migrating.close().await;
+    migrated.map_err(|error| migrate_error(&path, error))?;
+    Ok(Store { readers: pool(reading(&path)), path, names: Names::default() })
+}
+
+async fn open_read_only(path: Arc<Path>) -> Result<Store, StoreError> {
+    match inspect(&path)? {
+        Found::Nothing => return Err(StoreError::Missing(path.to_path_buf())),
+        Found::EmptyFile => return Err(StoreError::NotADatabase(path.to_path_buf())),
+        Found::Ours { version } => refuse_newer(&path, version)?,
+    }
+    let readers = match check_readable(&path, reading(&path)).await {
+        Ok(()) => pool(reading(&path)),
+        // Nobody has it open and we may not make the files that a shared look needs: look alone.
+        Err(error) if is_unwritable(&error) => {
+            check_readable(&path, reading(&path).immutable(true)).await?;
+            pool(reading(&path).immutable(true))
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(Store { readers, path, names: Names::default() })
 }
 
 /// The newest schema version that this program knows.
@@ -153,7 +170,7 @@ async fn connect(
 
 async fn check_readable(path: &Path, options: SqliteConnectOptions) -> Result<(), StoreError> {
     let mut connection = connect(path, options).await?;
-    check_sqlite(&mut connection).await?;
+    check_sqlite(&mut connection).await.map_err(|error| with_path(path, error))?;
     let version: Result<i64, _> =
         sqlx::query_scalar("select user_version from pragma_user_version")
             .fetch_one(&mut connection)
@@ -176,9 +193,7 @@ async fn check_sqlite(connection: &mut SqliteConnection) -> Result<(), StoreErro
 }
 
 const SQLITE_READONLY: u32 = 8;
-const SQLITE_CORRUPT: u32 = 11;
 const SQLITE_CANTOPEN: u32 = 14;
-const SQLITE_NOTADB: u32 = 26;
 
 fn is_unwritable(error: &StoreError) -> bool {
     matches!(error, StoreError::Database(error)
@@ -186,11 +201,16 @@ fn is_unwritable(error: &StoreError) -> bool {
 }
 
 fn database_error(path: &Path, error: sqlx::Error) -> StoreError {
-    match primary_code(&error) {
-        Some(SQLITE_CORRUPT | SQLITE_NOTADB) => {
+    with_path(path, error.into())
+}
+
+/// Names the file that is damaged.
+fn with_path(path: &Path, error: StoreError) -> StoreError {
+    match error {
+        StoreError::Malformed(error) => {
             StoreError::Corrupt { path: PathBuf::from(path), reason: error.to_string() }
         }
-        _ => error.into(),
+        other => other,
     }
 }
 

@@ -20,9 +20,16 @@ pub(crate) struct Reader<'a> {
 macro_rules! question {
     ($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),*) -> $answer:ty) => {
         $(#[$doc])*
-        pub async fn $name(&self, $($argument: $type),*) -> Result<$answer, StoreError> {
-            let mut transaction = self.readers.begin().await?;
-            Reader { connection: &mut transaction, names: &self.names }.$name($($argument),*).await
+        // Spelt out, because the compiler cannot tell for every lifetime that an `async fn` here is `Send`.
+        pub fn $name(
+            &self,
+            $($argument: $type),*
+        ) -> impl Future<Output = Result<$answer, StoreError>> + Send {
+            async move {
+                let mut transaction = self.readers.begin().await?;
+                let mut reader = Reader { connection: &mut transaction, names: &self.names };
+                reader.$name($($argument),*).await
+            }
         }
     };
 }

@@ -104,7 +104,7 @@ impl Reader<'_> {
         };
         let mut columns: Vec<Columns> = Vec::new();
         for timed in phases(place) {
-            let limit = query.limit.map(|limit| limit.saturating_sub(columns.len() as u32));
+            let limit = query.limit.map(|limit| limit.saturating_sub(count(columns.len())));
             if limit == Some(0) {
                 break;
             }
@@ -130,7 +130,7 @@ impl Reader<'_> {
         for timed in phases(place) {
             let mut chunk = CHUNK;
             while rows.len() < wanted {
-                let rest = u32::try_from(wanted - rows.len()).unwrap_or(u32::MAX);
+                let rest = count(wanted - rows.len());
                 let limit = if doubtful.is_some() { chunk } else { rest };
                 let mut sql = page.sql(timed, place, Some(limit));
                 let columns: Vec<PacketColumns> =
@@ -164,7 +164,7 @@ impl Reader<'_> {
         let mut candidates = None;
         if let Some(filter) = filter {
             self.look_up_ids(filter, &mut ids).await?;
-            candidates = self.candidates(filter).await?;
+            candidates = self.candidates(filter, target).await?;
         }
         Ok(Page { target, filter, order, ids, candidates })
     }
@@ -287,6 +287,10 @@ struct Surrounding {
     nat: Vec<NatKind>,
     state: ConnectionState,
     links: Vec<LinkKind>,
+}
+
+fn count(n_rows: usize) -> u32 {
+    u32::try_from(n_rows).unwrap_or(u32::MAX)
 }
 
 /// First what has a wall time, then what has none.

@@ -115,7 +115,7 @@ impl Reader<'_> {
     ) -> Result<HashMap<i64, Flow>, StoreError> {
         let mut needed = BTreeSet::new();
         for one in columns {
-            if codec::needs_flow(&*self.shape(one.shape).await?)? {
+            if codec::needs_flow(&self.shape(one.shape).await?)? {
                 needed.extend(one.connection);
             }
         }

@@ -9,7 +9,8 @@ use foldhash::HashMap;
 use sqlx::{QueryBuilder, Sqlite};
 
 use crate::filter::{
-    AddressRange, Device, Expr, NumberRange, OneOf, Place, ProtocolName, RulePattern, Side, Term,
+    AddressRange, ChainName, Device, Expr, NumberRange, OneOf, Place, ProtocolName, RulePattern,
+    Side, Term,
 };
 use crate::model::{LinkKind, NatKind};
 use crate::store::endpoint::address_key;
@@ -67,26 +68,41 @@ impl Select<'_> {
         }
     }
 
-    fn push_many(&mut self, many: &[Expr], between: &str, empty: &str, positive: bool) {
+    fn push_many(&mut self, many: &[Expr], between: &'static str, empty: &str, positive: bool) {
         if many.is_empty() {
             self.sql.push(empty);
-            return;
+        } else {
+            self.balanced(many, between, &mut |select, one| select.push(one, positive));
         }
-        self.sql.push("(");
-        for (place, one) in many.iter().enumerate() {
-            if place > 0 {
+    }
+
+    /// Appends the items with `between` between them, as a balanced tree: SQLite allows an expression a
+    /// depth of 1,000, and `a or b or c …` is as deep as it is long.
+    fn balanced<T>(
+        &mut self,
+        items: &[T],
+        between: &'static str,
+        push: &mut dyn FnMut(&mut Self, &T),
+    ) {
+        match items {
+            [] => {}
+            [one] => push(self, one),
+            many => {
+                let (left, right) = many.split_at(many.len() / 2);
+                self.sql.push("(");
+                self.balanced(left, between, push);
                 self.sql.push(between);
+                self.balanced(right, between, push);
+                self.sql.push(")");
             }
-            self.push(one, positive);
         }
-        self.sql.push(")");
     }
 
     fn connection_term(&mut self, term: &Term) {
         match term {
             Term::Address(side, ranges) => self.addresses(address_columns(*side), ranges),
             Term::Port(side, ranges) => self.numbers(port_columns(*side), ranges),
-            Term::Protocol(names) => self.codes("c.protocol", names.iter().map(protocol)),
+            Term::Protocol(names) => self.codes("c.protocol", names.iter().copied().map(protocol)),
             Term::Host(names) => self.hosts("c.host", names),
             Term::Device(..) | Term::Rule(_) | Term::Chain(_) | Term::Hook(_) => {
                 self.sql.push(
@@ -119,7 +135,7 @@ impl Select<'_> {
             Term::Address(..) | Term::Port(..) => {
                 self.sql.push(if positive { "1" } else { "0" });
             }
-            Term::Protocol(names) => self.codes("w.protocol", names.iter().map(protocol)),
+            Term::Protocol(names) => self.codes("w.protocol", names.iter().copied().map(protocol)),
             Term::Host(names) => self.hosts("w.host", names),
             Term::Device(..) | Term::Rule(_) | Term::Chain(_) | Term::Hook(_) => {
                 self.sql.push("w.path in (");
@@ -196,13 +212,13 @@ impl Select<'_> {
         ranges: &[T],
         push: impl Fn(&mut QueryBuilder<Sqlite>, &str, &T),
     ) {
-        self.sql.push("0");
-        for column in columns {
-            for range in ranges {
-                self.sql.push(" or ");
-                push(self.sql, column, range);
-            }
-        }
+        let pairs: Vec<(&str, &T)> = columns
+            .iter()
+            .flat_map(|column| ranges.iter().map(move |range| (*column, range)))
+            .collect();
+        self.balanced(&pairs, " or ", &mut |select, (column, range)| {
+            push(select.sql, column, range);
+        });
     }
 
     fn ids(&mut self, column: &str, ids: &[String], kind: char) {
@@ -215,20 +231,15 @@ impl Select<'_> {
     }
 
     fn any_of<T: Copy>(&mut self, kinds: &[OneOf<T>], push: fn(&mut Self, Option<T>)) {
-        for (place, kind) in kinds.iter().enumerate() {
-            if place > 0 {
-                self.sql.push(" or ");
+        self.balanced(kinds, " or ", &mut |select, kind| match kind {
+            OneOf::Any => push(select, None),
+            OneOf::Kind(kind) => push(select, Some(*kind)),
+            OneOf::None => {
+                select.sql.push("((");
+                push(select, None);
+                select.sql.push(") is not true)");
             }
-            match kind {
-                OneOf::Any => push(self, None),
-                OneOf::Kind(kind) => push(self, Some(*kind)),
-                OneOf::None => {
-                    self.sql.push("(");
-                    push(self, None);
-                    self.sql.push(") is not true");
-                }
-            }
-        }
+        });
     }
 
     fn nat(&mut self, connection: &'static str, kinds: &[OneOf<NatKind>]) {
@@ -292,8 +303,22 @@ impl Select<'_> {
         self.and_kind("l.kind", code);
     }
 
+    /// A select of the ways that a packet's term means.
+    pub(crate) fn ways(&mut self, term: &Term) {
+        self.sql.push("select w.id from way w where ");
+        match term {
+            Term::Verdict(kinds) => self.codes("w.verdict", kinds.iter().map(|kind| kind.code())),
+            Term::Protocol(names) => self.codes("w.protocol", names.iter().copied().map(protocol)),
+            _ => {
+                self.sql.push("w.path in (");
+                self.paths(term);
+                self.sql.push(")");
+            }
+        }
+    }
+
     /// A select of the paths that a hop term means.
-    pub(crate) fn paths(&mut self, term: &Term) {
+    fn paths(&mut self, term: &Term) {
         self.sql.push(
             "select ph.path from path_hop ph join hop h on h.id = ph.hop join site t on t.id = h.site where ",
         );
@@ -328,11 +353,11 @@ impl Select<'_> {
     }
 
     fn either<T>(&mut self, many: &[T], push: fn(&mut Self, &T)) {
-        for (place, one) in many.iter().enumerate() {
-            self.sql.push(if place > 0 { " or (" } else { "(" });
-            push(self, one);
-            self.sql.push(")");
-        }
+        self.balanced(many, " or ", &mut |select, one| {
+            select.sql.push("(");
+            push(select, one);
+            select.sql.push(")");
+        });
     }
 
     fn rule(&mut self, rule: &RulePattern) {
@@ -359,7 +384,7 @@ impl Select<'_> {
         }
     }
 
-    fn chain(&mut self, (table, chain): &(Option<Box<[u8]>>, Box<[u8]>)) {
+    fn chain(&mut self, (table, chain): &ChainName) {
         self.sql.push("t.chain = ").push_bind(chain.to_vec());
         if let Some(table) = table {
             self.sql.push(" and t.table_name = ").push_bind(table.to_vec());
@@ -394,19 +419,26 @@ fn port_columns(side: Side) -> &'static [&'static str] {
     }
 }
 
-fn protocol(name: &ProtocolName) -> i64 {
+fn protocol(name: ProtocolName) -> i64 {
     match name {
         ProtocolName::Ip(protocol) => i64::from(protocol.0),
         ProtocolName::Arp => ARP,
     }
 }
 
+/// Appends the ranges of an address or port term on the index `endpoint`; nothing for other terms.
+pub(crate) fn push_endpoint_ranges(sql: &mut QueryBuilder<Sqlite>, term: &Term) {
+    let ids = Ids::default();
+    let mut select = Select { sql, target: Target::Connections, ids: &ids };
+    match term {
+        Term::Address(_, ranges) => select.addresses(&["addr"], ranges),
+        Term::Port(_, ranges) => select.numbers(&["port"], ranges),
+        _ => {}
+    }
+}
+
 /// Appends `column between first and last`, of one family only: a longer key may sort between shorter ones.
-pub(crate) fn push_address_range(
-    sql: &mut QueryBuilder<Sqlite>,
-    column: &str,
-    range: &AddressRange,
-) {
+fn push_address_range(sql: &mut QueryBuilder<Sqlite>, column: &str, range: &AddressRange) {
     let AddressRange { first, last } = *range;
     let length = if matches!(first, IpAddr::V4(_)) { 4 } else { 16 };
     sql.push("(").push(column).push(" between ").push_bind(address_key(first));
@@ -415,7 +447,7 @@ pub(crate) fn push_address_range(
 }
 
 /// Appends `column between first and last`.
-pub(crate) fn push_number_range(sql: &mut QueryBuilder<Sqlite>, column: &str, range: &NumberRange) {
+fn push_number_range(sql: &mut QueryBuilder<Sqlite>, column: &str, range: &NumberRange) {
     let bound = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     sql.push("(").push(column).push(" between ").push_bind(bound(range.first));
     sql.push(" and ").push_bind(bound(range.last)).push(")");

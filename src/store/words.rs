@@ -8,8 +8,6 @@ use crate::store::StoreError;
 
 /// An enum that is stored as a small integer.
 pub(crate) trait Coded: Copy + PartialEq + 'static {
-    /// The name of the codes in table `word`.
-    const KIND: &'static str;
     /// Every value, its code being its place here.
     const VALUES: &'static [Self];
 
@@ -27,24 +25,23 @@ pub(crate) trait Coded: Copy + PartialEq + 'static {
 }
 
 macro_rules! coded {
-    ($($type:ty => $kind:literal),* $(,)?) => {
+    ($($type:ty),* $(,)?) => {
         $(impl Coded for $type {
-            const KIND: &'static str = $kind;
             const VALUES: &'static [Self] = Self::ALL;
         })*
     };
 }
 
 coded!(
-    Layer => "layer",
-    Direction => "direction",
-    Trust => "trust",
-    Confidence => "confidence",
-    VerdictKind => "verdict",
-    VerdictEvidence => "evidence",
-    ConnectionState => "state",
-    Completeness => "completeness",
-    NatKind => "nat",
-    EvidenceOf => "nat_evidence",
-    LinkKind => "link",
+    Layer,
+    Direction,
+    Trust,
+    Confidence,
+    VerdictKind,
+    VerdictEvidence,
+    ConnectionState,
+    Completeness,
+    NatKind,
+    EvidenceOf,
+    LinkKind,
 );

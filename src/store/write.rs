@@ -39,6 +39,9 @@ pub struct Progress {
 }
 
 /// The writing side of a store. Every method is one transaction.
+///
+/// The futures are spelt out, because the compiler cannot tell for every lifetime that an `async fn`
+/// here is `Send`, and the pipeline writes in a task of its own.
 pub struct Writer {
     connection: SqliteConnection,
     intern: Intern,
@@ -72,28 +75,34 @@ impl Writer {
 
     /// Finds a source by its content, or adds it. Must come BEFORE its first line is read: the id is
     /// part of all keys.
-    pub async fn register_source(
+    #[expect(clippy::manual_async_fn, reason = "the future must be known to be `Send`")]
+    pub fn register_source(
         &mut self,
         identity: &SourceIdentity,
         name: &str,
         kind: SourceKind,
-    ) -> Result<Registered, StoreError> {
-        let mut transaction = self.connection.begin_with("begin immediate").await?;
-        let registered = source::register(&mut transaction, identity, name, kind).await?;
-        transaction.commit().await?;
-        Ok(registered)
+    ) -> impl Future<Output = Result<Registered, StoreError>> + Send {
+        async move {
+            let mut transaction = self.connection.begin_with("begin immediate").await?;
+            let registered = source::register(&mut transaction, identity, name, kind).await?;
+            transaction.commit().await?;
+            Ok(registered)
+        }
     }
 
     /// Stores a batch, whole or not at all. What is stored already is not stored again.
-    pub async fn write(&mut self, batch: Batch) -> Result<(), StoreError> {
-        for outcome in &batch.outcomes {
-            if let Outcome::Host { id, name, netns } = outcome {
-                self.intern.introduce(*id, name, netns.as_deref());
+    #[expect(clippy::manual_async_fn, reason = "the future must be known to be `Send`")]
+    pub fn write(&mut self, batch: Batch) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async move {
+            for outcome in &batch.outcomes {
+                if let Outcome::Host { id, name, netns } = outcome {
+                    self.intern.introduce(*id, name, netns.as_deref());
+                }
             }
-        }
-        match self.attempt(&batch, Mode::New).await? {
-            Written::Done => Ok(()),
-            Written::Again => self.attempt(&batch, Mode::Careful).await.map(|_| ()),
+            match self.attempt(&batch, Mode::New).await? {
+                Written::Done => Ok(()),
+                Written::Again => self.attempt(&batch, Mode::Careful).await.map(|_| ()),
+            }
         }
     }
 
@@ -232,12 +241,11 @@ impl<T> Default for Latest<T> {
 
 impl<T> Latest<T> {
     pub(crate) fn put(&mut self, key: i64, row: T) {
-        match self.places.get(&key).and_then(|place| self.rows.get_mut(*place)) {
-            Some(place) => *place = row,
-            None => {
-                self.places.insert(key, self.rows.len());
-                self.rows.push(row);
-            }
+        if let Some(place) = self.places.get(&key).and_then(|place| self.rows.get_mut(*place)) {
+            *place = row;
+        } else {
+            self.places.insert(key, self.rows.len());
+            self.rows.push(row);
         }
     }
 

@@ -227,6 +227,7 @@ const NAT: Insert = Insert {
     columns: 11,
 };
 
+#[expect(clippy::needless_pass_by_value, reason = "all binding functions take their row")]
 fn bind_nat(values: &mut Values<'_>, row: NatRow) {
     values.push_bind(row.connection).push_bind(row.idx).push_bind(row.kind);
     for (side, endpoint) in [row.from, row.to] {

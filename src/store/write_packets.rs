@@ -74,13 +74,12 @@ impl Known {
             return Ok(None);
         };
         let Some(wall) = stamp.wall else { return Ok(Some(uptime)) };
-        let base = match self.bases.get(&boot) {
-            Some(base) => *base,
-            None => {
-                let base = boot_base(connection, boot, wall.0.wrapping_sub(uptime)).await?;
-                self.bases.insert(boot, base);
-                base
-            }
+        let base = if let Some(base) = self.bases.get(&boot) {
+            *base
+        } else {
+            let base = boot_base(connection, boot, wall.0.wrapping_sub(uptime)).await?;
+            self.bases.insert(boot, base);
+            base
         };
         Ok(Some(wall.0.wrapping_sub(base).wrapping_sub(uptime)))
     }

@@ -162,6 +162,8 @@ impl Log {
         let key = PacketKey::from(position);
         let connection = *flow.key.get_or_insert(key);
         let last = steps.last().unwrap().hop.clone();
+        // rsyslog writes the time of its reading: a few milliseconds late.
+        let late = i64::try_from(self.dice.below(4000)).unwrap();
         Packet {
             key,
             host: HostId(0),
@@ -170,7 +172,7 @@ impl Log {
             direction: Some(if leg == Leg::Reply { Direction::Reply } else { Direction::Original }),
             first: Stamp {
                 wall: Some(WallTime(wall)),
-                uptime: Some(Uptime(u64::try_from(wall - 1_795_350_000_000_000).unwrap())),
+                uptime: Some(Uptime(u64::try_from(wall - 1_795_350_000_000_000 - late).unwrap())),
             },
             trust: Trust::Text,
             confidence: if n == 5 { Confidence::Likely } else { Confidence::Exact },

@@ -102,8 +102,8 @@ pub(super) fn unflatten(
 }
 
 fn halves(value: u64) -> (u32, u32) {
-    let [a, b, c, d, e, f, g, h] = value.to_be_bytes();
-    (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]))
+    let half = |value: u64| u32::try_from(value & u64::from(u32::MAX)).unwrap_or_default();
+    (half(value >> 32), half(value))
 }
 
 fn narrow_some<T: TryFrom<u64>>(flat: &Flat, field: Field) -> Result<Option<T>, Damaged> {
@@ -331,9 +331,9 @@ pub(super) fn set_address(flat: &mut Flat, address: IpAddr, v4: Field, high: Fie
     match address {
         IpAddr::V4(address) => flat.set(v4, u64::from(address.to_bits())),
         IpAddr::V6(address) => {
-            let [a, b, c, d, e, f, g, h, rest @ ..] = address.octets();
-            flat.set(high, u64::from_be_bytes([a, b, c, d, e, f, g, h]));
-            flat.set(low, u64::from_be_bytes(rest));
+            let half = |bits: u128| u64::try_from(bits & u128::from(u64::MAX)).unwrap_or_default();
+            flat.set(high, half(address.to_bits() >> 64));
+            flat.set(low, half(address.to_bits()));
         }
     }
 }

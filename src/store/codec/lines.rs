@@ -35,7 +35,7 @@ pub(super) fn flags<'a>(key: PacketKey, lines: impl Iterator<Item = &'a StepLine
             flags |= if position.offset < before { BACKWARDS } else { 0 };
             before = position.offset;
             flags |= if position.copy != 0 { COPIES } else { 0 };
-            flags |= if position.source != key.source { SOURCES } else { 0 };
+            flags |= if position.source == key.source { 0 } else { SOURCES };
         }
     }
     if flags & SEQUENCES == 0 { flags & !UNSEQUENCED } else { flags }
