@@ -18,7 +18,7 @@ use crate::store::{self, Batch, Registered, SourceIdentity, SourceKind};
 /// A batch is sent when it has this many lines …
 const LINES: u64 = 50_000;
 /// … or this many outcomes.
-const OUTCOMES: usize = 20_000;
+const OUTCOMES: usize = 6_000;
 /// The writer has gone: there is nobody to work for.
 struct WriterGone;
 

@@ -159,6 +159,7 @@ fn arp(log: &mut Log) -> Packet {
                 target_ip: "172.17.0.9".parse().unwrap(),
             }),
             incomplete: false,
+            incomplete_bytes: None,
         }),
         ..Header::default()
     });

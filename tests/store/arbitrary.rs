@@ -179,13 +179,9 @@ fn arp() -> BoxedStrategy<Arp> {
                 target_ip: Ipv4Addr::from_bits(to),
             }
         });
-    (any::<(u16, u16, u16)>(), option::of(addresses), any::<bool>())
-        .prop_map(|((hardware, protocol, operation), addresses, incomplete)| Arp {
-            hardware,
-            protocol,
-            operation,
-            addresses,
-            incomplete,
+    (any::<(u16, u16, u16)>(), option::of(addresses), any::<bool>(), any::<Option<u32>>())
+        .prop_map(|((hardware, protocol, operation), addresses, incomplete, incomplete_bytes)| {
+            Arp { hardware, protocol, operation, addresses, incomplete, incomplete_bytes }
         })
         .boxed()
 }

@@ -275,9 +275,9 @@ async fn counts_anomalies_and_gaps() {
     };
     let mut outcomes = vec![
         host(),
-        anomaly(AnomalyKind::NoTuple, 10, "a"),
-        anomaly(AnomalyKind::NoTuple, 10, "b"),
-        anomaly(AnomalyKind::NoTuple, 10, "a"),
+        anomaly(AnomalyKind::OrphanFragment, 10, "a"),
+        anomaly(AnomalyKind::OrphanFragment, 10, "b"),
+        anomaly(AnomalyKind::OrphanFragment, 10, "a"),
         anomaly(AnomalyKind::TornEbtablesLine, 5, ""),
         Outcome::Gap(gap.clone()),
     ];
@@ -295,13 +295,17 @@ async fn counts_anomalies_and_gaps() {
     let stats = temporary.store.stats().await.unwrap();
     assert_eq!(stats.counts, counts);
     assert_eq!((stats.packets, stats.connections, stats.boots), (3, 1, 1));
-    assert_eq!(stats.anomalies, [(AnomalyKind::TornEbtablesLine, 1), (AnomalyKind::NoTuple, 2)]);
+    assert_eq!(
+        stats.anomalies,
+        [(AnomalyKind::TornEbtablesLine, 1), (AnomalyKind::OrphanFragment, 2)]
+    );
     assert_eq!(stats.verdicts, [(VerdictKind::Accepted, 1)]);
     assert_eq!(stats.gaps.len(), 1);
     assert_eq!((stats.gaps[0].source.as_str(), &stats.gaps[0].gap), ("kern.log", &gap));
     assert!(stats.database_bytes >= 8192 && stats.database_bytes % 8192 == 0);
 
-    let query = tracecol::store::AnomalyQuery { kind: Some(AnomalyKind::NoTuple), limit: Some(1) };
+    let query =
+        tracecol::store::AnomalyQuery { kind: Some(AnomalyKind::OrphanFragment), limit: Some(1) };
     let found = temporary.store.anomalies(&query).await.unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].anomaly.position, position(10));
