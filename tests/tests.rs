@@ -2,6 +2,7 @@
 
 mod cli;
 mod envelope;
+mod hostile;
 mod lab;
 mod parse;
 mod properties;
