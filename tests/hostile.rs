@@ -183,16 +183,17 @@ fn numbers_out_of_range_break_nothing() {
         }
         log += &logged("vm", &format!("TRACE: filter:FORWARD:rule:{n} {PACKET}"));
         log += &logged("vm", &format!("message repeated {n} times: [{PACKET}]"));
-        log += &format!("Nov 22 13:27:05 vm last message repeated {n} times\n");
-        log += &format!("Nov 22 13:27:05 vm systemd-journald[1]: Missed {n} kernel messages\n");
-        log += &format!("{n},{n},{n},-;{PACKET}\n4,1,{n},-;{PACKET}\n[{n}.{n}] {PACKET}\n");
-        log += &format!(
+        writeln!(log, "Nov 22 13:27:05 vm last message repeated {n} times").unwrap();
+        writeln!(log, "Nov 22 13:27:05 vm systemd-journald[1]: Missed {n} kernel messages")
+            .unwrap();
+        writeln!(log, "{n},{n},{n},-;{PACKET}\n4,1,{n},-;{PACKET}\n[{n}.{n}] {PACKET}").unwrap();
+        write!(
+            log,
             "{n}-02-30T25:61:61+99:99 vm kernel: {PACKET}\nFeb {n} 13:27:05 vm kernel: {PACKET}\n"
-        );
-        log += &format!("{{\"pri\":{n},\"time\":{n},\"msg\":\"{PACKET}\"}}\n");
-        log += &format!(
-            "{{\"MESSAGE\":\"{PACKET}\",\"__REALTIME_TIMESTAMP\":\"{n}\",\"_TRANSPORT\":\"kernel\"}}\n"
-        );
+        )
+        .unwrap();
+        writeln!(log, "{{\"pri\":{n},\"time\":{n},\"msg\":\"{PACKET}\"}}").unwrap();
+        writeln!(log, "{{\"MESSAGE\":\"{PACKET}\",\"__REALTIME_TIMESTAMP\":\"{n}\",\"_TRANSPORT\":\"kernel\"}}").unwrap();
     }
     let bench = Bench::new();
     ingest(&bench, log);
