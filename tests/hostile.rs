@@ -284,3 +284,28 @@ fn filters_of_any_kind_end_in_a_message() {
         assert!(ran.0.stderr.len() < 200_000, "{:.80}", filter);
     }
 }
+
+#[test]
+fn a_shipper_s_json_gives_host_and_prefix() {
+    let mut log = String::new();
+    for (host, keys) in [
+        ("rs", ["timestamp", "message"]),
+        ("el", ["@timestamp", "message"]),
+        ("ge", ["x", "short_message"]),
+    ] {
+        writeln!(
+            log,
+            r#"{{"{}":"2026-11-22T13:27:05.5Z","host":"{host}","{}":"[UFW BLOCK] {PACKET}"}}"#,
+            keys[0], keys[1]
+        )
+        .unwrap();
+    }
+    let bench = Bench::new();
+    assert_eq!(ingest(&bench, log)["lines"]["log"], 3);
+    for host in ["rs", "el", "ge"] {
+        let found =
+            bench.run(&["packets", "--output", "ndjson", &format!("host:{host}")]).code(0).json();
+        assert_eq!(found["steps"][0]["at"], "log:[UFW BLOCK]");
+        assert_eq!(found["first_seen"].is_null(), host == "ge");
+    }
+}

@@ -48,6 +48,13 @@ impl Peeler {
                 self.docker(log, stream, wall, text, place, sink);
             }
             Kind::Dmesg { text } => self.dmesg_object(members, text, place, sink),
+            Kind::Shipped { text, host } => {
+                let wall = members.container_time(&mut self.clock);
+                let mut head = bare(text);
+                head.stamp.wall = wall;
+                head.header.host = (!host.is_empty()).then_some(host);
+                deliver(&head, place, sink);
+            }
             Kind::Frame | Kind::Unknown => return false,
         }
         true
