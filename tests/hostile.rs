@@ -300,8 +300,11 @@ fn a_shipper_s_json_gives_host_and_prefix() {
         )
         .unwrap();
     }
+    let line = logged("inner", &format!("[UFW BLOCK] {PACKET}"));
+    writeln!(log, r#"{{"host":"shipper","message":"{}"}}"#, line.trim_end()).unwrap();
     let bench = Bench::new();
-    assert_eq!(ingest(&bench, log)["lines"]["log"], 3);
+    assert_eq!(ingest(&bench, log)["lines"]["log"], 4);
+    assert_eq!(bench.ids(&["packets", "host:inner"]).len(), 1);
     for host in ["rs", "el", "ge"] {
         let found =
             bench.run(&["packets", "--output", "ndjson", &format!("host:{host}")]).code(0).json();
