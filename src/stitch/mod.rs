@@ -154,7 +154,7 @@ impl Core {
         match peeled {
             Peeled::Line(line) => self.take_line(&line, last_seq),
             Peeled::RepeatPrevious { position, host, stamp, times } => {
-                self.repeat(position, host, stamp, times)
+                self.repeat(position, host, stamp, times);
             }
             Peeled::Blob { position, host, stamp, bytes: _ } => {
                 self.counts.add(LineKind::Marker);
