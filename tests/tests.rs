@@ -5,6 +5,7 @@
 mod cli;
 mod envelope;
 mod filter;
+mod hostile;
 mod lab;
 mod parse;
 mod properties;

@@ -44,7 +44,7 @@ impl HostMachine {
 
     fn find_by_tail(&self, sight: &Sight<'_>) -> Option<Found> {
         let TailKey { slot, generation } = sight.entry.tail?;
-        let (known, packet) = (*self.tails.get(usize::from(slot))?)?;
+        let (known, packet) = *self.tails.get(&slot)?;
         let open = self.packets.get(packet).filter(|open| known == generation && !open.twin)?;
         let fit = open.fit(sight, Rewrite::None)?;
         Some(Found { packet, fit, same_tail: true })
