@@ -204,7 +204,12 @@ impl HostMachine {
         {
             return None;
         }
-        if sight.place.bridge && flow.key().is_some_and(|flow| self.lookup(flow).is_some()) {
+        // Frames of ICMP print no identifier: between two hosts there may be other conversations.
+        let tells_connection = !matches!(flow, FlowSight::AddressesOnly(_));
+        if sight.place.bridge
+            && tells_connection
+            && flow.key().is_some_and(|flow| self.lookup(flow).is_some())
+        {
             return None;
         }
         let mut fitting: Candidates = SmallVec::new();

@@ -361,7 +361,27 @@ impl OpenPacket {
             && !logs_again
             && !ruled_out_by(stop).meets(self.seen_but_floods(stop))
             && self.ip_devices_agree(stop, sight.devices())
-            && agree(self.ingress.macs, sight.entry.header.link.addresses())
+            && self.came_in_as(sight.entry.header.link.addresses(), stop)
+    }
+
+    /// Whether the frame that brought the packet had these addresses. The bridge gives a packet that
+    /// DNAT sends to another of its ports the new receiver's address.
+    fn came_in_as(&self, frame: Option<(Mac, Mac)>, stop: Stop) -> bool {
+        let readdressed = self.ingress.port.is_some()
+            && self.seen.has(Stop::Prerouting)
+            && matches!(
+                stop,
+                Stop::BridgeForward
+                    | Stop::BridgePostrouting
+                    | Stop::BridgeInput
+                    | Stop::Input
+                    | Stop::Forward
+                    | Stop::Postrouting
+            );
+        match (self.ingress.macs, frame) {
+            (Some((known, _)), Some((source, _))) if readdressed => known == source,
+            (known, frame) => agree(known, frame),
+        }
     }
 
     /// A frame for a group is flooded to other ports before the host itself takes it in: what the
@@ -430,15 +450,19 @@ impl OpenPacket {
                     return None;
                 }
                 let is_bridged = self.seen.has(Stop::BridgeForward);
-                let macs = if is_bridged { self.ingress.macs } else { self.egress.macs };
-                if !agree(macs, frame) {
+                let same = if is_bridged {
+                    self.came_in_as(frame, stop)
+                } else {
+                    agree(self.egress.macs, frame)
+                };
+                if !same {
                     return None;
                 }
             }
             _ => {
                 let wrong_port = self.ingress.port.is_some() && self.ingress.port != devices.input;
                 let past = self.stop_is_past_ingress() && !self.ingress.group;
-                if wrong_port || past || !agree(self.ingress.macs, frame) {
+                if wrong_port || past || !self.came_in_as(frame, stop) {
                     return None;
                 }
             }
