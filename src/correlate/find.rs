@@ -8,7 +8,7 @@ use super::host::HostMachine;
 use super::identity::{self, Rewrite};
 use super::packet::{Fit, OpenPacket, PacketRef, Sight};
 use super::place::Stop;
-use crate::model::{Confidence, Direction, Header, Ip, Protocol, TailKey};
+use crate::model::{Confidence, Direction, Header, Ip, TailKey};
 
 /// A packet touched no longer ago than this is the one a CPU is working on.
 const FRESH_US: i64 = 2_000;
@@ -108,8 +108,31 @@ impl HostMachine {
             .take(LOOK_BACK)
             .filter_map(|packet| Some((packet, self.fit_without_identity(packet, sight)?)))
             .collect();
+        if flow.protocol.is_icmp() {
+            self.add_other_conversations(&mut fitting, sight);
+        }
         fitting.reverse();
         self.choose(&fitting, sight)
+    }
+
+    /// Frames of ICMP print no identifier: what two hosts say to each other besides is as good a guess.
+    fn add_other_conversations(&self, fitting: &mut Candidates, sight: &Sight<'_>) {
+        let header = sight.entry.header;
+        for packet in self.recent.latest_first() {
+            let is_known = fitting.iter().any(|(known, _)| *known == packet);
+            let fresh = self.packets.get(packet).filter(|open| {
+                sight.now_us.saturating_sub(open.touched_us) <= FRESH_US && open.inner.is_none()
+            });
+            if let (false, Some(open)) = (is_known, fresh)
+                && shows_same_sides(open.last_ip(), header)
+                && (sight.place.bridge || open.is_bridge_only())
+                && rewrite(open, header) == Rewrite::None
+                && let Some(fit) = open.fit(sight, Rewrite::None)
+            {
+                fitting.push((packet, fit));
+            }
+        }
+        fitting.sort_by_key(|(packet, _)| std::cmp::Reverse(self.packets[*packet].key));
     }
 
     /// The connection a line's flow may mean, exact names first.
@@ -136,7 +159,7 @@ impl HostMachine {
             (None, _) => open.is_bridge_only(),
             (Some(_), Some(ip)) if sight.place.bridge && ip.length.is_none() => true,
             (Some(known), Some(ip)) => {
-                (lacks_sequence(known) || lacks_sequence(ip)) && identity::same_packet(known, ip)
+                (identity::lacks_sequence(known) || identity::lacks_sequence(ip)) && identity::same_packet(known, ip)
             }
             (Some(_), None) => false,
         };
@@ -196,10 +219,10 @@ impl HostMachine {
     fn find_among_recent(&mut self, sight: &Sight<'_>) -> Option<(PacketRef, Fit)> {
         let header = sight.entry.header;
         let flow = FlowSight::of(header);
-        // An IP line finds its frame by its connection, except where frames open none: ICMPv6.
-        let is_icmpv6 = flow.key().is_some_and(|flow| flow.protocol == Protocol::ICMPV6);
+        // An IP line finds its frame by its connection, except where the frame tells none: ICMP.
+        let is_icmp = flow.key().is_some_and(|flow| flow.protocol.is_icmp());
         if !sight.place.bridge
-            && !is_icmpv6
+            && !is_icmp
             && !matches!(flow, FlowSight::None | FlowSight::Error(_))
         {
             return None;
@@ -242,11 +265,6 @@ impl HostMachine {
             open.confidence = open.confidence.max(confidence);
         }
     }
-}
-
-/// Whether a TCP line was logged without its sequence numbers, by which packets are told.
-fn lacks_sequence(ip: &Ip) -> bool {
-    ip.tcp().is_some_and(|tcp| tcp.seq_ack.is_none())
 }
 
 /// What would have been rewritten if the line were the packet's next one.

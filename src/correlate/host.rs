@@ -253,6 +253,13 @@ impl HostMachine {
         {
             return;
         }
+        // A LOG line tells less than the TRACE line before it.
+        if header.ip().is_some_and(identity::lacks_sequence)
+            && let Some((_, known)) = &self.packets[packet].identity
+            && !known.ip().is_some_and(identity::lacks_sequence)
+        {
+            return;
+        }
         let mut twins = self.identities.find(keys);
         twins.retain(|other| {
             *other != packet
