@@ -239,6 +239,7 @@ impl HostMachine {
             let packet = &self.packets[packet];
             if let (Some(port), Some(bridge), false) =
                 (devices.output, packet.output(), packet.is_bridge_only())
+                && !packet.is_rerouted()
             {
                 self.ports.learn(port, bridge);
             }
@@ -253,11 +254,15 @@ impl HostMachine {
         {
             return;
         }
-        // A LOG line tells less than the TRACE line before it.
-        if header.ip().is_some_and(identity::lacks_sequence)
-            && let Some((_, known)) = &self.packets[packet].identity
-            && !known.ip().is_some_and(identity::lacks_sequence)
-        {
+        // A LOG line tells less than the TRACE line before it, and a bare frame less than either.
+        let tells_less = match (header.ip(), &self.packets[packet].identity) {
+            (Some(ip), Some((_, known))) => {
+                identity::lacks_sequence(ip) && !known.ip().is_some_and(identity::lacks_sequence)
+            }
+            (None, Some((_, known))) => known.ip().is_some(),
+            (_, None) => false,
+        };
+        if tells_less {
             return;
         }
         let mut twins = self.identities.find(keys);

@@ -12,7 +12,8 @@ use super::traversal::ruled_out_by;
 use super::walk::Walk;
 use crate::model::{
     Boot, Confidence, Devices, Direction, Entry, Header, Hop, HostId, IfName, Ip, Layer, Mac,
-    Packet, PacketKey, Position, Site, SiteKind, Stamp, Step, StepLines, Table, Trust, Verdict,
+    Network, Packet, PacketKey, Position, Site, SiteKind, Stamp, Step, StepLines, Table, Trust,
+    Verdict,
 };
 
 slotmap::new_key_type! {
@@ -521,7 +522,23 @@ impl OpenPacket {
         }
         let on_its_way =
             matches!(self.stop, Some(Stop::Forward | Stop::Output | Stop::Postrouting));
-        on_its_way && agree(self.output(), sight.bridge)
+        on_its_way && (agree(self.output(), sight.bridge) || self.is_rerouted())
+    }
+
+    /// OUTPUT prints the route before nat: a packet it sent elsewhere leaves by another device.
+    pub(super) fn is_rerouted(&self) -> bool {
+        let mut shown = self.steps.iter().filter_map(|step| step.header.ip());
+        self.stop == Some(Stop::Output)
+            && shown.next().zip(self.last_ip()).is_some_and(|(first, last)| first.dst != last.dst)
+    }
+
+    /// Whether only frames were seen whose lines print no addresses (ebtables without `--log-ip`).
+    pub(super) fn is_bare_frame(&self) -> bool {
+        self.is_bridge_only()
+            && self.steps.iter().all(|step| {
+                matches!(step.header.network, Network::Absent)
+                    && matches!(step.header.link.ethertype(), Some(0x0800 | 0x86dd))
+            })
     }
 
     fn is_flood_copy(&self, stop: Stop, sight: &Sight<'_>) -> bool {
