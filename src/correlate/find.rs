@@ -123,7 +123,8 @@ impl HostMachine {
         for packet in self.recent.latest_first() {
             let is_known = fitting.iter().any(|(known, _)| *known == packet);
             let fresh = self.packets.get(packet).filter(|open| {
-                sight.now_us.saturating_sub(open.touched_us) <= FRESH_US && open.inner.is_none()
+                let age_us = sight.now_us.saturating_sub(open.touched_us);
+                age_us <= FRESH_US && open.inner.is_none() && open.last_ip().is_some()
             });
             if let (false, Some(open)) = (is_known, fresh)
                 && shows_same_sides(open.last_ip(), header)
