@@ -364,11 +364,11 @@ impl OpenPacket {
     /// A frame for a group is flooded to other ports before the host itself takes it in: what the
     /// copies passed does not count then.
     fn seen_but_floods(&self, stop: Stop) -> StopSet {
-        if !self.ingress.group || !is_way_in(stop) {
+        if !self.ingress.group || !stop.is_way_in() {
             return self.seen;
         }
         let mut seen = StopSet::EMPTY;
-        for stop in self.seen.iter().filter(|stop| is_way_in(*stop)) {
+        for stop in self.seen.iter().filter(|stop| stop.is_way_in()) {
             seen.insert(stop);
         }
         seen
@@ -627,18 +627,6 @@ impl OpenPacket {
 /// Whether the line is conntrack's own remark about an invalid packet: `nf_ct_proto_6: bad checksum `.
 pub(super) fn says_invalid(site: &Site) -> bool {
     matches!(site, Site::Log { prefix } if prefix.starts_with(b"nf_ct_"))
-}
-
-/// The stops a frame or packet passes before it is decided where it goes, and the way up.
-fn is_way_in(stop: Stop) -> bool {
-    matches!(
-        stop,
-        Stop::BridgeBrouting
-            | Stop::BridgePrerouting
-            | Stop::BridgeInput
-            | Stop::Prerouting
-            | Stop::Input
-    )
 }
 
 impl OpenStep {
