@@ -14,8 +14,9 @@ use super::index::IdentityIndex;
 use super::links::ProxyPairs;
 use super::lru::{Deadlines, Idle};
 use super::machine::{Limits, in_key_order};
-use super::packet::{Fit, OpenPacket, PacketRef, Ports, Sight, says_invalid};
+use super::packet::{Fit, OpenPacket, PacketRef, Sight, says_invalid};
 use super::place::Stop;
+use super::ports::Ports;
 use super::recent::{FirstFragments, Recent};
 use super::tracking::note_original_stop;
 use super::verdict::{Knowledge, judge};
@@ -252,6 +253,7 @@ impl HostMachine {
             let packet = &self.packets[packet];
             if let (Some(port), Some(bridge), false) =
                 (devices.output, packet.output(), packet.is_bridge_only())
+                && !packet.is_rerouted()
             {
                 self.ports.learn(port, bridge);
             }
@@ -264,6 +266,17 @@ impl HostMachine {
         if let Some((known, _)) = self.packets[packet].identity
             && known == keys
         {
+            return;
+        }
+        // A LOG line tells less than the TRACE line before it, and a bare frame less than either.
+        let tells_less = match (header.ip(), &self.packets[packet].identity) {
+            (Some(ip), Some((_, known))) => {
+                identity::lacks_sequence(ip) && !known.ip().is_some_and(identity::lacks_sequence)
+            }
+            (None, Some((_, known))) => known.ip().is_some(),
+            (_, None) => false,
+        };
+        if tells_less {
             return;
         }
         let mut twins = self.identities.find(keys);
