@@ -1,5 +1,7 @@
 //! The filter language: what it understands, and where its errors point.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 use tracecol::filter::{
     AddressRange, Clock, Device, Expr, FilterError, NumberRange, OneOf, Place, ProtocolName,
     RulePattern, Side, Term, parse,

@@ -13,3 +13,4 @@ mod store;
 mod tidy;
 mod truth;
 mod walkthroughs;
+mod wire;

@@ -13,7 +13,9 @@ pub(super) fn nearest<'a>(
 ) -> Option<&'a str> {
     let word: Vec<char> = word.to_lowercase().chars().take(32).collect();
     let text: String = word.iter().collect();
-    let begun = |candidate: &&str| candidate.len() > text.len() && candidate.starts_with(&text);
+    let begun = |candidate: &&str| {
+        candidate.len() > text.len() && candidate.to_lowercase().starts_with(&text)
+    };
     if text.len() > 2
         && let Some(candidate) = known.clone().into_iter().find(begun)
     {
@@ -28,7 +30,7 @@ pub(super) fn nearest<'a>(
 /// How many letters must be added, taken away or exchanged.
 fn distance(word: &[char], candidate: &str) -> usize {
     let mut row: Vec<usize> = (0..=word.len()).collect();
-    for (line, letter) in candidate.chars().enumerate() {
+    for (line, letter) in candidate.to_lowercase().chars().enumerate() {
         let mut next = vec![line + 1];
         for (place, other) in word.iter().enumerate() {
             let (left, above, corner) = (next[place], row[place + 1], row[place]);

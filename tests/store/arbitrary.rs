@@ -179,7 +179,7 @@ fn arp() -> BoxedStrategy<Arp> {
                 target_ip: Ipv4Addr::from_bits(to),
             }
         });
-    (any::<(u16, u16, u16)>(), option::of(addresses), any::<bool>(), any::<Option<u32>>())
+    (any::<(u16, u16, u16)>(), option::of(addresses), any::<bool>(), option::of(any::<u32>()))
         .prop_map(|((hardware, protocol, operation), addresses, incomplete, incomplete_bytes)| {
             Arp { hardware, protocol, operation, addresses, incomplete, incomplete_bytes }
         })

@@ -64,7 +64,7 @@ pub(crate) struct Log {
     pub(crate) offset: u64,
     pub(crate) wall: i64,
     pub(crate) dice: Dice,
-    sites: Vec<(Arc<Site>, Layer, Devices)>,
+    sites: Vec<Arc<Site>>,
 }
 
 /// Which way a packet goes.
@@ -86,18 +86,13 @@ impl Log {
         }
     }
 
-    /// The hop of a place, its site shared as the parser shares it.
-    fn hop(&mut self, layer: Layer, site: &Arc<Site>, devices: Devices) -> Hop {
-        let known =
-            self.sites.iter().find(|known| (&known.0, known.1, known.2) == (site, layer, devices));
-        let site = match known {
-            Some((site, ..)) => Arc::clone(site),
-            None => {
-                self.sites.push((Arc::clone(site), layer, devices));
-                Arc::clone(site)
-            }
-        };
-        Hop { layer, site, devices }
+    /// The site as the parser shares it: one allocation for all lines that name it.
+    fn shared(&mut self, site: &Arc<Site>) -> Arc<Site> {
+        if let Some(known) = self.sites.iter().find(|known| *known == site) {
+            return Arc::clone(known);
+        }
+        self.sites.push(Arc::clone(site));
+        Arc::clone(site)
     }
 
     /// The next line, with lines of other packets before it.
@@ -152,7 +147,7 @@ impl Log {
             let (_, began) = *first.get_or_insert((position, wall));
             let header = headers.at(&site, devices);
             steps.push(Step {
-                hop: self.hop(layer, &site, devices),
+                hop: Hop { layer, site: self.shared(&site), devices },
                 offset_us: Some(wall - began),
                 header,
                 lines: StepLines { head: position, pieces: Vec::new() },
@@ -398,12 +393,10 @@ impl Headers {
                 ..Header::default()
             }
         };
-        match self.known.iter().find(|known| ***known == header) {
-            Some(known) => Arc::clone(known),
-            None => {
-                self.known.push(Arc::new(header));
-                Arc::clone(self.known.last().unwrap())
-            }
+        if let Some(known) = self.known.iter().find(|known| ***known == header) {
+            return Arc::clone(known);
         }
+        self.known.push(Arc::new(header));
+        Arc::clone(self.known.last().unwrap())
     }
 }

@@ -1,5 +1,7 @@
 //! The store against real temporary files.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 mod agree;
 mod arbitrary;
 mod generate;
