@@ -269,7 +269,7 @@ create table link (
     to_end integer not null,              -- word `end`: what `to_id` names
     to_id integer not null,               -- the earlier one, referred to
     evidence text not null,               -- why we say so
-    primary key (from_end, from_id, kind, to_end, to_id, evidence)
+    primary key (from_end, from_id, kind, to_end, to_id)
 ) strict, without rowid;
 create index link_to on link (to_end, to_id);
 

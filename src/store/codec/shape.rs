@@ -9,8 +9,10 @@
 //! ```
 //!
 //! Bases: the header before; what ebtables would print of the last header from the IP tables; that
-//! header itself; the last header from ebtables. The cheapest is taken.
+//! header itself; the last header from ebtables. The first that needs no value of the packet's own is
+//! taken, else the one that needs least.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::model::{Devices, Header, Hop, LinkHeader, Packet};
@@ -32,30 +34,34 @@ pub(super) struct Shape<'a> {
 
 /// The headers that a step's header can be told from.
 struct Bases {
-    before: Flat,
     routed: Flat,
     bridged: Flat,
+    /// Whether the header before is the bridged one.
+    bridge: bool,
 }
 
 impl Bases {
     fn new(first: Flat, bridge: bool) -> Self {
-        let empty = Flat::empty();
-        let (routed, bridged) =
-            if bridge { (empty, first.clone()) } else { (first.clone(), empty) };
-        Self { before: first, routed, bridged }
+        let mut bases = Self { routed: Flat::empty(), bridged: Flat::empty(), bridge };
+        bases.advance(first, bridge);
+        bases
     }
 
     fn advance(&mut self, next: Flat, bridge: bool) {
-        *(if bridge { &mut self.bridged } else { &mut self.routed }) = next.clone();
-        self.before = next;
+        *(if bridge { &mut self.bridged } else { &mut self.routed }) = next;
+        self.bridge = bridge;
     }
 
-    fn base(&self, number: u8) -> Flat {
+    fn before(&self) -> &Flat {
+        if self.bridge { &self.bridged } else { &self.routed }
+    }
+
+    fn base(&self, number: u8) -> Cow<'_, Flat> {
         match number {
-            0 => self.before.clone(),
-            1 => as_ebtables_prints(&self.routed),
-            2 => self.routed.clone(),
-            _ => self.bridged.clone(),
+            0 => Cow::Borrowed(self.before()),
+            1 => Cow::Owned(as_ebtables_prints(&self.routed)),
+            2 => Cow::Borrowed(&self.routed),
+            _ => Cow::Borrowed(&self.bridged),
         }
     }
 }
@@ -111,12 +117,13 @@ pub(super) fn take_apart(
             continue;
         }
         let next = flatten_step(&step.header, &step.hop.devices, &mut frames);
-        if next == bases.before {
+        if next == *bases.before() {
             skip += 1;
         } else {
-            put_change(&bases, &next, skip, &mut parts);
+            let bridge = step.hop.site.is_bridge();
+            put_change(&bases, &next, bridge, skip, &mut parts);
             column(&next);
-            bases.advance(next, step.hop.site.is_bridge());
+            bases.advance(next, bridge);
             skip = 0;
         }
         header_before = &step.header;
@@ -139,21 +146,21 @@ fn flatten_step<'a>(
     flatten(header, devices, link.map(|index| index as u64))
 }
 
-fn put_change(bases: &Bases, next: &Flat, skip: u64, parts: &mut Parts) {
+fn put_change(bases: &Bases, next: &Flat, bridge: bool, skip: u64, parts: &mut Parts) {
+    let mut tried = Parts { expected: parts.expected.take(), ..Parts::default() };
     let mut best: Option<(u8, Parts)> = None;
-    let expected = parts.expected.take();
-    let mut tried = Parts { expected, ..Parts::default() };
-    for number in 0..4 {
-        tried.shared.clear();
-        tried.own.clear();
+    for number in if bridge { [3, 1, 0, 2] } else { [0, 2, 1, 3] } {
         tried.elsewhere = parts.elsewhere;
         let clears = next.put_difference(&bases.base(number), &mut tried);
-        // Shared bytes are stored once: the packet's own decide.
-        let length = |parts: &Parts| (parts.own.len(), parts.shared.len());
-        if best.as_ref().is_none_or(|(_, best)| length(&tried) < length(best)) {
-            let (shared, own) = (tried.shared.clone(), tried.own.clone());
-            let kept = Parts { shared, own, elsewhere: tried.elsewhere, expected: None };
-            best = Some((number | u8::from(clears) << 2, kept));
+        let shared = std::mem::take(&mut tried.shared);
+        let own = std::mem::take(&mut tried.own);
+        let cheap = own.is_empty();
+        if best.as_ref().is_none_or(|(_, best)| own.len() < best.own.len()) {
+            let found = Parts { shared, own, elsewhere: tried.elsewhere, expected: None };
+            best = Some((number | u8::from(clears) << 2, found));
+        }
+        if cheap {
+            break;
         }
     }
     parts.expected = tried.expected;
@@ -202,7 +209,7 @@ pub(super) fn put_together(
         }
         let header = match headers.last() {
             Some(before) if same => Arc::clone(before),
-            _ => Arc::new(unflatten(&bases.before, &hop.devices, frames)?),
+            _ => Arc::new(unflatten(bases.before(), &hop.devices, frames)?),
         };
         headers.push(header);
         devices_before = &hop.devices;
