@@ -763,13 +763,21 @@ fn other_peoples_syslog_lines() {
 }
 
 #[test]
+fn old_routers_klogd_hands_kernel_lines_on_as_user() {
+    let found =
+        line("Jan  1 00:01:10 DD-WRT user.warn kernel: DROP IN=vlan2 OUT= SRC=1.2.3.4".to_owned());
+    assert_eq!(found.trust, Trust::Text);
+    assert_eq!(found.payload, b"DROP IN=vlan2 OUT= SRC=1.2.3.4");
+}
+
+#[test]
 fn what_did_not_come_from_the_kernel_is_suspect() {
     for head in [
         "Nov 22 13:34:42 vm kernel[30931]: ",
         "Nov 22 13:34:42 vm sshd[1]: ",
         "Nov 22 13:34:42 vm logger: ",
         "Nov 22 13:34:42 vm root: ",
-        "Nov 22 13:34:42 vm user.warn kernel: ",
+        "Nov 22 13:34:42 vm daemon.warn kernel: ",
         "<12>Nov 22 13:34:42 vm kernel: ",
         "<12>1 2026-11-22T13:34:42Z vm kernel - - - ",
         "<4>1 2026-11-22T13:34:42Z vm kernel 12 - - ",

@@ -10,13 +10,13 @@ use crate::model::{Boot, Entry, Gap, HostId, Outcome, PacketKey};
 pub struct Limits {
     /// Open packets a host; a packet is open for about a second, in the middle of its way for ten.
     pub open_packets: usize,
-    /// Open connections a host; the default is that of `nf_conntrack_max` on a host with 8 GiB.
+    /// Open connections a host; one takes about 2.5 KiB.
     pub connections: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { open_packets: 65_536, connections: 262_144 }
+        Self { open_packets: 65_536, connections: 65_536 }
     }
 }
 
