@@ -246,6 +246,7 @@ impl HostMachine {
                 .get(packet)
                 .filter(|open| sight.now_us.saturating_sub(open.touched_us) <= FRESH_US);
             if let (false, Some(open)) = (is_known, fresh)
+                && (header.ip().is_none() || open.last_ip().is_some() || open.is_bare_frame())
                 && shows_same_sides(open.last_ip(), header)
                 && let Some(fit) = open.fit(sight, rewrite(open, header))
                 && may_own(open)
