@@ -3,6 +3,7 @@
 //! Ids are given in order of first appearance, so they depend on the input alone. What is not in memory
 //! is looked for in the database, so it does not matter what is in memory, and memory stays bounded.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use foldhash::HashMap;
@@ -42,11 +43,31 @@ pub(crate) struct Intern {
 type Introduced = (Box<[u8]>, Option<Box<str>>);
 
 /// A hop by the address of its site, which the map keeps alive: equal sites at other addresses only cost a look-up.
-#[derive(PartialEq, Eq, Hash)]
+#[derive(PartialEq, Eq)]
 struct HopKey {
     layer: Layer,
     site: usize,
     devices: Devices,
+}
+
+impl HopKey {
+    fn of(hop: &Hop) -> Self {
+        Self { layer: hop.layer, site: Arc::as_ptr(&hop.site).addr(), devices: hop.devices }
+    }
+}
+
+/// Looks at the ends of the IP layer's device names only: every line is hashed, and those tell hops apart.
+impl Hash for HopKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let end = |name: Option<IfName>| {
+            name.map_or(0, |name| {
+                name.as_bytes().iter().fold(0u64, |end, byte| end << 8 | u64::from(*byte))
+            })
+        };
+        state.write_usize(self.site);
+        state.write_u64(end(self.devices.input));
+        state.write_u64(end(self.devices.output));
+    }
 }
 
 /// A row of table `way`.
@@ -73,7 +94,7 @@ pub(crate) struct WayId {
     pub boot: (i64, u32),
 }
 
-fn keep<K: Eq + std::hash::Hash, V>(map: &mut HashMap<K, V>, key: K, value: V) {
+fn keep<K: Eq + Hash, V>(map: &mut HashMap<K, V>, key: K, value: V) {
     if map.len() >= CAPACITY {
         map.clear();
     }
@@ -198,15 +219,17 @@ impl Intern {
         Ok(id)
     }
 
+    fn known_hop(&self, hop: &Hop) -> Option<i64> {
+        self.hops.get(&HopKey::of(hop)).map(|(_, id)| *id)
+    }
+
     pub(crate) async fn hop(
         &mut self,
         connection: &mut SqliteConnection,
         hop: &Hop,
     ) -> Result<i64, StoreError> {
-        let key =
-            HopKey { layer: hop.layer, site: Arc::as_ptr(&hop.site).addr(), devices: hop.devices };
-        if let Some((_, id)) = self.hops.get(&key) {
-            return Ok(*id);
+        if let Some(id) = self.known_hop(hop) {
+            return Ok(id);
         }
         let site = self.site(connection, &hop.site).await?;
         let Devices { input, output, physin, physout } = hop.devices;
@@ -244,7 +267,7 @@ impl Intern {
                 .await?
             }
         };
-        keep(&mut self.hops, key, (Arc::clone(&hop.site), id));
+        keep(&mut self.hops, HopKey::of(hop), (Arc::clone(&hop.site), id));
         Ok(id)
     }
 
@@ -255,7 +278,10 @@ impl Intern {
     ) -> Result<i64, StoreError> {
         let mut hops = Vec::with_capacity(packet.steps.len());
         for step in &packet.steps {
-            hops.push(self.hop(connection, &step.hop).await?);
+            hops.push(match self.known_hop(&step.hop) {
+                Some(id) => id,
+                None => self.hop(connection, &step.hop).await?,
+            });
         }
         if let Some(id) = self.paths.get(&hops) {
             return Ok(*id);

@@ -10,7 +10,7 @@ use sqlx::sqlite::SqliteConnection;
 use crate::filter::shown_endpoints;
 use crate::model::{Endpoint, Header, Outcome, Packet, Stamp};
 use crate::store::StoreError;
-use crate::store::codec::{self, Columns, Flow};
+use crate::store::codec::{Columns, Encoder, Flow};
 use crate::store::endpoint::address_key;
 use crate::store::insert::{Insert, Values, insert};
 use crate::store::intern::Intern;
@@ -170,6 +170,7 @@ struct PacketColumns {
 /// The packets of a batch.
 pub(crate) struct Packets {
     mode: Mode,
+    encoder: Encoder,
     stored_before: HashSet<i64>,
     rows: Vec<PacketColumns>,
     minutes: Minutes,
@@ -180,6 +181,7 @@ impl Packets {
     pub(crate) fn new(mode: Mode) -> Self {
         Self {
             mode,
+            encoder: Encoder::default(),
             stored_before: HashSet::new(),
             rows: Vec::new(),
             minutes: Minutes::new(),
@@ -231,12 +233,12 @@ impl Packets {
             Some(owner) if owner != id => known.flow(connection, owner).await?,
             _ => None,
         };
-        let encoded = codec::encode(packet, flow.as_ref()).ok_or(StoreError::EmptyPacket)?;
+        let encoded = self.encoder.encode(packet, flow.as_ref()).ok_or(StoreError::EmptyPacket)?;
         if owner == Some(id) {
             known.flows.insert(id, Flow::of(&packet.steps));
         }
-        let way = intern.way(connection, packet, &encoded.shape).await?;
-        let frames = intern.frames(connection, &encoded.frames).await?;
+        let way = intern.way(connection, packet, encoded.shape).await?;
+        let frames = intern.frames(connection, encoded.frames).await?;
         show_endpoints(known, owner.unwrap_or(id), packet);
         let wall_us = packet.first.wall.map(|wall| wall.0);
         let minute = wall_us.map_or(-1, |wall| wall.div_euclid(60_000_000));
@@ -280,14 +282,18 @@ impl Packets {
 
 fn show_endpoints(known: &mut Known, owner: i64, packet: &Packet) {
     let mut before: Option<&Arc<Header>> = None;
+    let mut shown = None;
     for step in &packet.steps {
         if before.is_some_and(|before| Arc::ptr_eq(before, &step.header)) {
             continue;
         }
         before = Some(&step.header);
-        if let Some((src, dst)) = shown_endpoints(&step.header) {
-            known.show(owner, src);
-            known.show(owner, dst);
+        let now = shown_endpoints(&step.header);
+        if now.is_some() && now != shown {
+            for endpoint in now.into_iter().flat_map(|(src, dst)| [src, dst]) {
+                known.show(owner, endpoint);
+            }
+            shown = now;
         }
     }
 }

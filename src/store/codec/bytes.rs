@@ -16,9 +16,16 @@ pub(super) fn put_signed(out: &mut Vec<u8>, value: i64) {
     put_varint(out, (value.cast_unsigned() << 1) ^ (value >> 63).cast_unsigned());
 }
 
-/// Appends the low `width` bytes of `value`, highest first.
+/// Appends the low 0, 1, 2, 4 or 8 bytes of `value`, highest first.
 pub(super) fn put_fixed(out: &mut Vec<u8>, value: u64, width: usize) {
-    out.extend_from_slice(&value.to_be_bytes()[8 - width..]);
+    let [.., e, f, g, h] = value.to_be_bytes();
+    match width {
+        0 => {}
+        1 => out.push(h),
+        2 => out.extend_from_slice(&[g, h]),
+        4 => out.extend_from_slice(&[e, f, g, h]),
+        _ => out.extend_from_slice(&value.to_be_bytes()),
+    }
 }
 
 /// Appends a byte string after its length.

@@ -1,18 +1,11 @@
 //! A header as a flat list of numbered fields, so that two headers can be compared and a difference stored.
 //!
-//! A difference is `set mask, [clear mask,] [expected masks,] values`; the masks are varints with one bit a field.
-//!
 //! The values of most fields differ from packet to packet or from flow to flow (addresses, ID, SEQ …).
-//! These are the packet's *own*: their bits stand in the difference, their values go elsewhere. What
-//! remains is the same for thousands of packets. Own values that the first packet of the connection lets
-//! expect (addresses, ports, TTL) are told by their bit in an expected mask and need no byte at all.
-
-use crate::store::codec::Damaged;
-use crate::store::codec::bytes::{Input, put_bytes, put_fixed, put_varint};
+//! These are the packet's *own*. What remains is the same for thousands of packets.
 
 /// How a field's value is stored.
 #[derive(Clone, Copy, PartialEq)]
-enum Width {
+pub(super) enum Width {
     /// So many bytes.
     Fixed(usize),
     /// A varint.
@@ -29,10 +22,10 @@ macro_rules! fields {
             $(#[doc = $sentence] $name,)*
         }
 
-        const FIELDS: &[(Field, Width)] = &[$((Field::$name, Width::$width $(($bytes))?)),*];
+        pub(super) const FIELDS: &[(Field, Width)] = &[$((Field::$name, Width::$width $(($bytes))?)),*];
 
         /// The fields whose values are the packet's own.
-        const OWN: u64 = 0 $(| (Field::$name.bit() * $place))*;
+        pub(super) const OWN: u64 = 0 $(| (Field::$name.bit() * $place))*;
     };
 }
 
@@ -99,10 +92,11 @@ impl Field {
     }
 }
 
-const COUNT: usize = 51;
+/// How many fields there are.
+pub(super) const COUNT: usize = 51;
 
 /// The fields of a mask in the order of their numbers.
-fn fields(mut mask: u64) -> impl Iterator<Item = (Field, Width)> {
+pub(super) fn fields(mut mask: u64) -> impl Iterator<Item = (Field, Width)> {
     std::iter::from_fn(move || {
         let found = FIELDS.get(usize::try_from(mask.trailing_zeros()).ok()?).copied();
         mask &= mask.wrapping_sub(1);
@@ -110,17 +104,37 @@ fn fields(mut mask: u64) -> impl Iterator<Item = (Field, Width)> {
     })
 }
 
-/// A set of fields with their values.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A set of fields with their values. A value that is not present is whatever it was before.
+#[derive(Debug, Clone)]
 pub(super) struct Flat {
     present: u64,
-    numbers: [u64; COUNT],
+    /// One for each bit of a mask, so that no place is out of range.
+    numbers: [u64; 64],
     strings: Vec<(Field, Vec<u8>)>,
 }
 
+impl Default for Flat {
+    fn default() -> Self {
+        Self { present: 0, numbers: [0; 64], strings: Vec::new() }
+    }
+}
+
+impl PartialEq for Flat {
+    fn eq(&self, other: &Self) -> bool {
+        self.present == other.present && self.unlike(other) == 0
+    }
+}
+
 impl Flat {
-    pub(super) fn empty() -> Self {
-        Self { present: 0, numbers: [0; COUNT], strings: Vec::new() }
+    /// Takes all fields out.
+    pub(super) fn reset(&mut self) {
+        self.present = 0;
+        self.strings.clear();
+    }
+
+    /// Which fields are present.
+    pub(super) fn present(&self) -> u64 {
+        self.present
     }
 
     pub(super) fn has(&self, field: Field) -> bool {
@@ -128,7 +142,7 @@ impl Flat {
     }
 
     pub(super) fn number(&self, field: Field) -> Option<u64> {
-        self.has(field).then(|| self.numbers.get(field as usize).copied()).flatten()
+        self.has(field).then(|| self.numbers[field as usize])
     }
 
     pub(super) fn string(&self, field: Field) -> Option<&[u8]> {
@@ -140,10 +154,8 @@ impl Flat {
     }
 
     pub(super) fn set(&mut self, field: Field, value: u64) {
-        if let Some(number) = self.numbers.get_mut(field as usize) {
-            *number = value;
-            self.present |= field.bit();
-        }
+        self.numbers[field as usize] = value;
+        self.present |= field.bit();
     }
 
     pub(super) fn set_some(&mut self, field: Field, value: Option<impl Into<u64>>) {
@@ -167,179 +179,42 @@ impl Flat {
 
     pub(super) fn set_string(&mut self, field: Field, bytes: Vec<u8>) {
         self.strings.retain(|(name, _)| *name != field);
-        if !bytes.is_empty() {
-            self.strings.push((field, bytes));
-            self.strings.sort_by_key(|(name, _)| *name as u8);
-        }
-        self.present |= field.bit();
+        self.strings.push((field, bytes));
+        self.set(field, 0);
     }
 
     pub(super) fn clear(&mut self, mask: u64) {
-        for (field, _) in fields(self.present & mask) {
-            if let Some(number) = self.numbers.get_mut(field as usize) {
-                *number = 0;
-            }
-        }
         self.strings.retain(|(field, _)| mask & field.bit() == 0);
         self.present &= !mask;
     }
 
-    fn differs(&self, other: &Self, field: Field, width: Width) -> bool {
-        if width == Width::Bytes {
-            self.string(field) != other.string(field)
-        } else {
-            self.number(field) != other.number(field)
-        }
+    /// The fields that must be set in `base` to get `self`.
+    pub(super) fn set_in(&self, base: &Self) -> u64 {
+        self.present & !base.present | self.unlike(base)
     }
 
-    /// Appends what must be done to `base` to get `self`; tells whether a clear mask was needed.
-    pub(super) fn put_difference(&self, base: &Self, out: &mut Parts) -> bool {
-        let clear = base.present & !self.present;
-        let mut set = 0;
-        for (field, width) in fields(self.present) {
-            if self.differs(base, field, width) {
-                set |= field.bit();
+    /// The fields that both have and that are not the same.
+    pub(super) fn unlike(&self, other: &Self) -> u64 {
+        let both = self.present & other.present;
+        let mut unlike = 0;
+        let mut rest = both;
+        while rest != 0 {
+            let place = (rest.trailing_zeros() & 63) as usize;
+            rest &= rest - 1;
+            unlike |= u64::from(self.numbers[place] != other.numbers[place]) << place;
+        }
+        for (field, bytes) in &self.strings {
+            if both & field.bit() != 0 && other.string(*field) != Some(bytes) {
+                unlike |= field.bit();
             }
         }
-        put_varint(&mut out.shared, set);
-        if clear != 0 {
-            put_varint(&mut out.shared, clear);
-        }
-        let expected = self.put_expected(set, out);
-        for (field, width) in fields(set & !expected) {
-            if out.elsewhere & field.bit() != 0 {
-                out.elsewhere &= !field.bit();
-            } else {
-                self.put_value(field, width, out.part(field));
-            }
-        }
-        clear != 0
-    }
-
-    /// Appends which fields of `set` have an expected value; tells all of them.
-    fn put_expected(&self, set: u64, out: &mut Parts) -> u64 {
-        let Some(expected) = &out.expected else { return 0 };
-        let mut known = 0;
-        for flat in expected {
-            let fields = fields(set & flat.present & !known);
-            let same = fields.filter(|(field, width)| !self.differs(flat, *field, *width));
-            let same = same.fold(0, |mask, (field, _)| mask | field.bit());
-            put_varint(&mut out.shared, same);
-            known |= same;
-        }
-        known
-    }
-
-    fn put_value(&self, field: Field, width: Width, out: &mut Vec<u8>) {
-        let number = self.number(field).unwrap_or_default();
-        match width {
-            Width::Fixed(width) => put_fixed(out, number, width),
-            Width::Varint => put_varint(out, number),
-            Width::Bytes => put_bytes(out, self.string(field).unwrap_or_default()),
-        }
-    }
-
-    /// Undoes [`Flat::put_difference`].
-    pub(super) fn changed(&self, from: &mut Sources<'_>, clears: bool) -> Result<Self, Damaged> {
-        let set = from.shared.varint()?;
-        let clear = if clears { from.shared.varint()? } else { 0 };
-        if (set | clear) >> COUNT != 0 {
-            return Err(Damaged("a field of a later version"));
-        }
-        let mut flat = self.clone();
-        flat.clear(clear);
-        let expected = flat.read_expected(set, from)?;
-        for (field, width) in fields(set & !expected) {
-            if from.elsewhere.has(field) {
-                flat.set(field, from.elsewhere.number(field).unwrap_or_default());
-                from.elsewhere.clear(field.bit());
-            } else {
-                flat.read_value(field, width, from.part(field))?;
-            }
-        }
-        Ok(flat)
-    }
-
-    fn read_expected(&mut self, set: u64, from: &mut Sources<'_>) -> Result<u64, Damaged> {
-        let Some(expected) = &from.expected else { return Ok(0) };
-        let mut known = 0;
-        for flat in expected {
-            let same = from.shared.varint()?;
-            if same & !(set & flat.present) != 0 {
-                return Err(Damaged("nothing lets expect a value"));
-            }
-            for (field, _) in fields(same) {
-                self.set(field, flat.number(field).unwrap_or_default());
-            }
-            known |= same;
-        }
-        Ok(known)
-    }
-
-    fn read_value(
-        &mut self,
-        field: Field,
-        width: Width,
-        input: &mut Input<'_>,
-    ) -> Result<(), Damaged> {
-        match width {
-            Width::Fixed(width) => self.set(field, input.fixed(width)?),
-            Width::Varint => self.set(field, input.varint()?),
-            Width::Bytes => self.set_string(field, input.bytes()?.to_vec()),
-        }
-        Ok(())
-    }
-}
-
-/// Where the parts of differences go.
-#[derive(Default)]
-pub(super) struct Parts {
-    /// Masks and shared values.
-    pub shared: Vec<u8>,
-    /// The packet's own values.
-    pub own: Vec<u8>,
-    /// Fields whose first value is stored in a column and not here.
-    pub elsewhere: u64,
-    /// Values to expect; numbers only.
-    pub expected: Option<[Flat; 2]>,
-}
-
-impl Parts {
-    fn part(&mut self, field: Field) -> &mut Vec<u8> {
-        if field.bit() & OWN == 0 { &mut self.shared } else { &mut self.own }
-    }
-}
-
-/// Where the parts of differences come from.
-pub(super) struct Sources<'a> {
-    /// Masks and shared values.
-    pub shared: Input<'a>,
-    /// The packet's own values.
-    pub own: Input<'a>,
-    /// Fields whose first value comes from a column.
-    pub elsewhere: Flat,
-    /// The values that were expected.
-    pub expected: Option<[Flat; 2]>,
-}
-
-impl<'a> Sources<'a> {
-    fn part(&mut self, field: Field) -> &mut Input<'a> {
-        if field.bit() & OWN == 0 { &mut self.shared } else { &mut self.own }
+        unlike
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn sources<'a>(parts: &'a Parts, elsewhere: &Flat) -> Sources<'a> {
-        Sources {
-            shared: Input::new(&parts.shared),
-            own: Input::new(&parts.own),
-            elsewhere: elsewhere.clone(),
-            expected: None,
-        }
-    }
 
     #[test]
     fn field_numbers_are_the_table_order() {
@@ -350,62 +225,21 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_names_only_what_changed() {
-        let mut base = Flat::empty();
-        base.set(Field::Ttl, 64);
-        base.set(Field::Tos, 0);
-        base.set(Field::Mark, 7);
-        base.set_string(Field::TcpOptions, vec![1, 2]);
-        let mut next = base.clone();
-        next.set(Field::Ttl, 63);
-        next.set(Field::Tos, 16);
-        next.clear(Field::Mark.bit());
-        let mut parts = Parts::default();
-        assert!(next.put_difference(&base, &mut parts), "the mark is cleared");
-        assert_eq!(parts.shared, [0b1000_0010, 0b10, 0b100_0000, 16]);
-        assert_eq!(parts.own, [63]);
-        assert_eq!(base.changed(&mut sources(&parts, &Flat::empty()), true).unwrap(), next);
-    }
-
-    #[test]
-    fn the_first_value_of_a_column_is_not_stored_twice() {
-        let mut first = Flat::empty();
-        first.set(Field::Length, 60);
-        let mut second = first.clone();
-        second.set(Field::Length, 52);
-        let mut parts = Parts { elsewhere: Field::Length.bit(), ..Parts::default() };
-        first.put_difference(&Flat::empty(), &mut parts);
-        second.put_difference(&first, &mut parts);
-        assert_eq!(parts.own, [52]);
-        let mut sources = sources(&parts, &first);
-        assert_eq!(Flat::empty().changed(&mut sources, false).unwrap(), first);
-        assert_eq!(first.changed(&mut sources, false).unwrap(), second);
-    }
-
-    #[test]
-    fn an_expected_value_needs_no_byte() {
-        let expected = |dst| {
-            let mut flat = Flat::empty();
-            flat.set(Field::Dst4, dst);
-            flat.set(Field::Dport, 80);
-            flat
-        };
-        let mut next = expected(2);
-        next.set(Field::Ttl, 64);
-        let expected = [expected(1), expected(2)];
-        let mut parts = Parts { expected: Some(expected.clone()), ..Parts::default() };
-        next.put_difference(&Flat::empty(), &mut parts);
-        assert_eq!(parts.shared, [0b1110, 0b1000, 0b100]);
-        assert_eq!(parts.own, [64]);
-        let mut sources = Sources { expected: Some(expected), ..sources(&parts, &Flat::empty()) };
-        assert_eq!(Flat::empty().changed(&mut sources, false).unwrap(), next);
-    }
-
-    #[test]
-    fn an_unknown_field_is_damage() {
-        let mut parts = Parts::default();
-        put_varint(&mut parts.shared, 1 << COUNT);
-        let error = Flat::empty().changed(&mut sources(&parts, &Flat::empty()), false).unwrap_err();
-        assert_eq!(error, Damaged("a field of a later version"));
+    fn only_what_is_present_counts() {
+        let mut one = Flat::default();
+        one.set(Field::Ttl, 64);
+        one.set_string(Field::Arp, vec![1]);
+        let mut other = one.clone();
+        assert!(one == other);
+        other.set(Field::Mark, 3);
+        other.clear(Field::Mark.bit());
+        assert!(one == other, "an absent value is of no account");
+        other.set(Field::Ttl, 63);
+        other.set_string(Field::Arp, vec![2]);
+        assert_eq!(one.unlike(&other), Field::Ttl.bit() | Field::Arp.bit());
+        other.clear(Field::Arp.bit());
+        assert_eq!(one.set_in(&other), Field::Ttl.bit() | Field::Arp.bit());
+        other.reset();
+        assert!(other == Flat::default());
     }
 }

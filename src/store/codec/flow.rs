@@ -47,17 +47,18 @@ impl Flow {
         Some(Self { first, last: Ends { ttl, ..last } })
     }
 
-    /// The values to expect, the likelier first.
-    pub(super) fn expected(&self, way: Way) -> [Flat; 2] {
+    /// Fills in the values to expect, the likelier first.
+    pub(super) fn expect(&self, way: Way, [likelier, other]: &mut [Flat; 2]) {
+        let Self { first, last } = self;
         match way {
-            Way::Same => [
-                flat(self.first.src, self.first.dst, self.first.ttl),
-                flat(self.last.src, self.last.dst, self.last.ttl),
-            ],
-            Way::Reversed => [
-                flat(self.last.dst, self.first.src, None),
-                flat(self.first.dst, self.last.src, None),
-            ],
+            Way::Same => {
+                fill(likelier, first.src, first.dst, first.ttl);
+                fill(other, last.src, last.dst, last.ttl);
+            }
+            Way::Reversed => {
+                fill(likelier, last.dst, first.src, None);
+                fill(other, first.dst, last.src, None);
+            }
         }
     }
 }
@@ -72,12 +73,11 @@ fn ends(header: &Header) -> Option<Ends> {
     })
 }
 
-fn flat(src: (IpAddr, Option<u16>), dst: (IpAddr, Option<u16>), ttl: Option<u8>) -> Flat {
-    let mut flat = Flat::empty();
-    set_address(&mut flat, src.0, Field::Src4, Field::Src6High, Field::Src6Low);
-    set_address(&mut flat, dst.0, Field::Dst4, Field::Dst6High, Field::Dst6Low);
+fn fill(flat: &mut Flat, src: (IpAddr, Option<u16>), dst: (IpAddr, Option<u16>), ttl: Option<u8>) {
+    flat.reset();
+    set_address(flat, src.0, Field::Src4, Field::Src6High, Field::Src6Low);
+    set_address(flat, dst.0, Field::Dst4, Field::Dst6High, Field::Dst6Low);
     flat.set_some(Field::Sport, src.1);
     flat.set_some(Field::Dport, dst.1);
     flat.set_some(Field::Ttl, ttl);
-    flat
 }

@@ -10,12 +10,10 @@ const DECODED: u8 = 3;
 const FRAME: u8 = 4;
 
 /// Packs a list of frames.
-pub(super) fn put_frames(frames: &[&LinkHeader]) -> Vec<u8> {
-    let mut out = Vec::new();
+pub(super) fn put_frames(frames: &[&LinkHeader], out: &mut Vec<u8>) {
     for frame in frames {
-        put_frame(frame, &mut out);
+        put_frame(frame, out);
     }
-    out
 }
 
 fn put_frame(frame: &LinkHeader, out: &mut Vec<u8>) {

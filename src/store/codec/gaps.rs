@@ -16,19 +16,36 @@ const SURROGATES: std::ops::Range<u32> = 0xd800..0xe000;
 const N_SURROGATES: u32 = 0x800;
 
 /// The usual form; `None` when the offsets do not fit it.
-pub(super) fn to_text(offsets: &[Option<i64>]) -> Option<String> {
-    let (first, rest) = offsets.split_first()?;
-    let mut before = first.filter(|offset| *offset == 0)?;
-    let mut gaps = Vec::with_capacity(rest.len());
-    for offset in rest {
-        gaps.push((*offset)?.checked_sub(before)?);
-        before = (*offset)?;
+pub(super) fn to_text(offsets: impl Iterator<Item = Option<i64>> + Clone) -> Option<String> {
+    let gaps = gaps(offsets.clone());
+    let mut short = String::with_capacity(24);
+    for gap in gaps {
+        match to_char(gap?) {
+            Some(code) => short.push(code),
+            None => return in_full(offsets),
+        }
     }
-    let short: Option<String> = gaps.iter().map(|gap| to_char(*gap)).collect();
-    Some(short.unwrap_or_else(|| {
-        let numbers: Vec<String> = gaps.iter().map(i64::to_string).collect();
-        format!("{TAB}{}", numbers.join(","))
-    }))
+    Some(short)
+}
+
+/// The gaps; one that is `None` says that there are none.
+fn gaps(offsets: impl Iterator<Item = Option<i64>>) -> impl Iterator<Item = Option<i64>> {
+    let mut before = None;
+    offsets.filter_map(move |offset| {
+        let last = std::mem::replace(&mut before, offset);
+        match (last, offset) {
+            (None, Some(0)) => None,
+            (Some(last), Some(offset)) => Some(offset.checked_sub(last)),
+            _ => Some(None),
+        }
+    })
+}
+
+/// All gaps written out.
+fn in_full(offsets: impl Iterator<Item = Option<i64>>) -> Option<String> {
+    let gaps: Option<Vec<String>> =
+        gaps(offsets).map(|gap| gap.map(|gap| gap.to_string())).collect();
+    Some(format!("{TAB}{}", gaps?.join(",")))
 }
 
 fn to_char(gap: i64) -> Option<char> {
@@ -62,11 +79,11 @@ pub(super) fn from_text(text: &str) -> Result<Vec<Option<i64>>, Damaged> {
 }
 
 /// The unusual form, number by number.
-pub(super) fn put(offsets: &[Option<i64>], out: &mut Vec<u8>) {
+pub(super) fn put(offsets: impl Iterator<Item = Option<i64>>, out: &mut Vec<u8>) {
     for offset in offsets {
         out.push(u8::from(offset.is_some()));
         if let Some(offset) = offset {
-            put_signed(out, *offset);
+            put_signed(out, offset);
         }
     }
 }
@@ -95,7 +112,7 @@ mod tests {
             (&[Some(0), Some(1_200_000), Some(1_200_007)], "\t1200000,7"),
             (&[Some(0), Some(7), Some(4)], "\t7,-3"),
         ] {
-            assert_eq!(to_text(offsets).as_deref(), Some(text), "{offsets:?}");
+            assert_eq!(to_text(offsets.iter().copied()).as_deref(), Some(text), "{offsets:?}");
             assert_eq!(from_text(text).unwrap(), offsets, "{text:?}");
         }
     }
@@ -108,9 +125,9 @@ mod tests {
             &[Some(5)],
             &[Some(0), Some(-1), Some(i64::MAX)],
         ] {
-            assert_eq!(to_text(offsets), None, "{offsets:?}");
+            assert_eq!(to_text(offsets.iter().copied()), None, "{offsets:?}");
             let mut out = Vec::new();
-            put(offsets, &mut out);
+            put(offsets.iter().copied(), &mut out);
             assert_eq!(read(offsets.len(), &mut Input::new(&out)).unwrap(), offsets);
         }
     }

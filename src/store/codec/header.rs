@@ -8,7 +8,8 @@ use crate::model::{
 };
 use crate::store::codec::Damaged;
 use crate::store::codec::bytes::{Input, narrow, put_bytes, put_fixed, put_varint};
-use crate::store::codec::flat::{Field, Flat, Parts, Sources};
+use crate::store::codec::difference::{Parts, Sources};
+use crate::store::codec::flat::{Field, Flat};
 
 /// How deep a quoted packet may quote another. The kernel prints one level.
 const MAX_DEPTH: u8 = 8;
@@ -25,10 +26,10 @@ pub(super) const TRANSPORT_PORTS: u64 = 4;
 const TRANSPORT_ICMP: u64 = 5;
 const TRANSPORT_SPI: u64 = 6;
 
-/// Flattens a header. `hop_devices` are those of the step's hop; `link` is the place of its
+/// Flattens a header into `flat`. `hop_devices` are those of the step's hop; `link` is the place of its
 /// link-layer header in the packet's list of frames.
-pub(super) fn flatten(header: &Header, hop_devices: &Devices, link: Option<u64>) -> Flat {
-    let mut flat = Flat::empty();
+pub(super) fn flatten(header: &Header, hop_devices: &Devices, link: Option<u64>, flat: &mut Flat) {
+    flat.reset();
     flat.set_some(Field::Link, link);
     if header.devices != *hop_devices {
         flat.set_string(Field::Devices, put_devices(&header.devices));
@@ -45,7 +46,7 @@ pub(super) fn flatten(header: &Header, hop_devices: &Devices, link: Option<u64>)
         Network::Incomplete => flat.set(Field::Network, NETWORK_INCOMPLETE),
         Network::Ip(ip) => {
             flat.set(Field::Network, NETWORK_IP);
-            flatten_ip(ip, &mut flat);
+            flatten_ip(ip, flat);
         }
         Network::Arp(arp) => {
             flat.set(Field::Network, NETWORK_ARP);
@@ -61,7 +62,6 @@ pub(super) fn flatten(header: &Header, hop_devices: &Devices, link: Option<u64>)
         flat.set_string(Field::Unknown, unknown.to_vec());
     }
     flat.flag(Field::Cut, header.cut);
-    flat
 }
 
 /// Undoes [`flatten`].
@@ -291,10 +291,10 @@ fn flatten_icmp(icmp: &Icmp, flat: &mut Flat) {
     }
     flat.set_some(Field::Mtu, icmp.mtu);
     if let Some(inner) = &icmp.inner {
-        let mut quoted = Flat::empty();
+        let mut quoted = Flat::default();
         flatten_ip(inner, &mut quoted);
         let mut parts = Parts::default();
-        quoted.put_difference(&Flat::empty(), &mut parts);
+        parts.put(&Flat::default(), &quoted, quoted.present());
         let mut bytes = Vec::new();
         put_bytes(&mut bytes, &parts.shared);
         bytes.append(&mut parts.own);
@@ -308,8 +308,8 @@ fn unflatten_icmp(flat: &Flat, depth: u8) -> Result<Icmp, Damaged> {
         Some(bytes) => {
             let mut own = Input::new(bytes);
             let shared = Input::new(own.bytes()?);
-            let mut sources = Sources { shared, own, elsewhere: Flat::empty(), expected: None };
-            let quoted = Flat::empty().changed(&mut sources, false)?;
+            let mut sources = Sources { shared, own, elsewhere: Flat::default(), expected: None };
+            let quoted = sources.change(&Flat::default(), false)?;
             Some(Box::new(unflatten_ip(&quoted, depth + 1)?))
         }
     };

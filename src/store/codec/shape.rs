@@ -12,43 +12,38 @@
 //! header itself; the last header from ebtables. The first that needs no value of the packet's own is
 //! taken, else the one that needs least.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::model::{Devices, Header, Hop, LinkHeader, Packet};
+use crate::model::{Devices, Header, Hop, LinkHeader, Step};
 use crate::store::codec::Damaged;
 use crate::store::codec::bytes::{Input, put_varint};
-use crate::store::codec::flat::{Field, Flat, Parts, Sources};
+use crate::store::codec::difference::{Parts, Sources};
+use crate::store::codec::flat::{Field, Flat};
 use crate::store::codec::header::{TRANSPORT_PORTS, flatten, unflatten};
 
 /// The version of the packed form.
-const VERSION: u8 = 1;
-
-/// A packet's headers, taken apart.
-pub(super) struct Shape<'a> {
-    /// The shape and the packet's own values.
-    pub parts: Parts,
-    /// The distinct link-layer headers.
-    pub frames: Vec<&'a LinkHeader>,
-}
+pub(super) const VERSION: u8 = 1;
 
 /// The headers that a step's header can be told from.
-struct Bases {
-    routed: Flat,
-    bridged: Flat,
+#[derive(Default)]
+pub(super) struct Bases {
+    /// Boxed, so that a header can be swapped in.
+    routed: Box<Flat>,
+    bridged: Box<Flat>,
+    printed: Flat,
     /// Whether the header before is the bridged one.
     bridge: bool,
 }
 
 impl Bases {
-    fn new(first: Flat, bridge: bool) -> Self {
-        let mut bases = Self { routed: Flat::empty(), bridged: Flat::empty(), bridge };
-        bases.advance(first, bridge);
-        bases
+    fn reset(&mut self) {
+        self.routed.reset();
+        self.bridged.reset();
     }
 
-    fn advance(&mut self, next: Flat, bridge: bool) {
-        *(if bridge { &mut self.bridged } else { &mut self.routed }) = next;
+    /// Takes the next header in; what `next` holds afterwards is of no account.
+    fn advance(&mut self, next: &mut Box<Flat>, bridge: bool) {
+        std::mem::swap(if bridge { &mut self.bridged } else { &mut self.routed }, next);
         self.bridge = bridge;
     }
 
@@ -56,123 +51,130 @@ impl Bases {
         if self.bridge { &self.bridged } else { &self.routed }
     }
 
-    fn base(&self, number: u8) -> Cow<'_, Flat> {
+    fn base(&mut self, number: u8) -> &Flat {
         match number {
-            0 => Cow::Borrowed(self.before()),
-            1 => Cow::Owned(as_ebtables_prints(&self.routed)),
-            2 => Cow::Borrowed(&self.routed),
-            _ => Cow::Borrowed(&self.bridged),
+            0 => self.before(),
+            1 => {
+                self.print();
+                &self.printed
+            }
+            2 => &self.routed,
+            _ => &self.bridged,
+        }
+    }
+
+    /// What ebtables prints of a packet whose header the IP tables printed.
+    fn print(&mut self) {
+        const KEPT: u64 = Field::Network.bit()
+            | Field::Src4.bit()
+            | Field::Dst4.bit()
+            | Field::Src6High.bit()
+            | Field::Src6Low.bit()
+            | Field::Dst6High.bit()
+            | Field::Dst6Low.bit()
+            | Field::Tos.bit()
+            | Field::Protocol.bit()
+            | Field::Sport.bit()
+            | Field::Dport.bit();
+        self.printed.clone_from(&self.routed);
+        self.printed.clear(!KEPT);
+        if self.printed.has(Field::Sport) {
+            self.printed.set(Field::Transport, TRANSPORT_PORTS);
         }
     }
 }
 
-/// What ebtables prints of a packet whose header the IP tables printed.
-fn as_ebtables_prints(routed: &Flat) -> Flat {
-    let kept = [
-        Field::Network,
-        Field::Src4,
-        Field::Dst4,
-        Field::Src6High,
-        Field::Src6Low,
-        Field::Dst6High,
-        Field::Dst6Low,
-        Field::Tos,
-        Field::Protocol,
-        Field::Sport,
-        Field::Dport,
-    ];
-    let mut flat = routed.clone();
-    flat.clear(!kept.iter().fold(0, |mask, field| mask | field.bit()));
-    if flat.has(Field::Sport) {
-        flat.set(Field::Transport, TRANSPORT_PORTS);
-    }
-    flat
+/// What taking headers apart needs; kept from packet to packet to spare allocations.
+#[derive(Default)]
+pub(super) struct Workbench {
+    /// The shape and the packet's own values.
+    pub parts: Parts,
+    bases: Bases,
+    next: Box<Flat>,
+    nothing: Flat,
 }
 
-/// Takes a packet's headers apart; `None` for a packet without steps. The first values of `columns`
-/// are handed to `column`; `flags` are stored as they are.
-pub(super) fn take_apart(
-    packet: &Packet,
-    flags: [u8; 2],
-    expected: Option<[Flat; 2]>,
-    columns: u64,
-    mut column: impl FnMut(&Flat),
-) -> Option<Shape<'_>> {
-    let (first_step, rest) = packet.steps.split_first()?;
-    let mut frames = Vec::new();
-    let [first_flags, second_flags] = flags;
-    let shared = vec![VERSION, first_flags, second_flags];
-    let mut parts = Parts { shared, own: Vec::new(), elsewhere: columns, expected };
-    let first = flatten_step(&first_step.header, &first_step.hop.devices, &mut frames);
-    first.put_difference(&Flat::empty(), &mut parts);
-    column(&first);
-    let mut bases = Bases::new(first, first_step.hop.site.is_bridge());
-    let mut header_before = &first_step.header;
-    let mut devices_before = &first_step.hop.devices;
-    let mut skip = 0;
-    for step in rest {
-        let same = Arc::ptr_eq(header_before, &step.header) || *header_before == step.header;
-        if same && *devices_before == step.hop.devices {
-            skip += 1;
-            continue;
+impl Workbench {
+    /// Takes the headers of `steps` apart into `parts`, which hold the shape's head already. Every header
+    /// that changes is shown to `column`. Gives the distinct link-layer headers.
+    pub(super) fn take_apart<'a>(
+        &mut self,
+        steps: &'a [Step],
+        mut column: impl FnMut(&Flat),
+    ) -> Vec<&'a LinkHeader> {
+        let mut frames = Vec::new();
+        let mut before: Option<&Step> = None;
+        let mut skip = 0;
+        self.bases.reset();
+        for step in steps {
+            if before.is_some_and(|before| is_same(before, step)) {
+                skip += 1;
+                continue;
+            }
+            flatten_step(&step.header, &step.hop.devices, &mut frames, &mut self.next);
+            if before.is_some() && *self.next == *self.bases.before() {
+                skip += 1;
+            } else {
+                let bridge = step.hop.site.is_bridge();
+                if before.is_some() {
+                    self.put_change(bridge, skip);
+                } else {
+                    self.parts.put(&self.nothing, &self.next, self.next.present());
+                }
+                column(&self.next);
+                self.bases.advance(&mut self.next, bridge);
+                skip = 0;
+            }
+            before = Some(step);
         }
-        let next = flatten_step(&step.header, &step.hop.devices, &mut frames);
-        if next == *bases.before() {
-            skip += 1;
-        } else {
-            let bridge = step.hop.site.is_bridge();
-            put_change(&bases, &next, bridge, skip, &mut parts);
-            column(&next);
-            bases.advance(next, bridge);
-            skip = 0;
-        }
-        header_before = &step.header;
-        devices_before = &step.hop.devices;
+        frames
     }
-    Some(Shape { parts, frames })
+
+    fn put_change(&mut self, bridge: bool, skip: u64) {
+        let (mut best, mut least) = ((0, 0), usize::MAX);
+        for number in if bridge { [3, 1, 0, 2] } else { [0, 2, 1, 3] } {
+            let set = self.next.set_in(self.bases.base(number));
+            let cost = self.parts.cost(&self.next, set);
+            if cost < least {
+                (best, least) = ((number, set), cost);
+            }
+            if cost == 0 {
+                break;
+            }
+        }
+        let (number, set) = best;
+        let control = self.parts.shared.len();
+        let short_skip = skip.min(31);
+        self.parts.shared.push(0);
+        if short_skip == 31 {
+            put_varint(&mut self.parts.shared, skip - 31);
+        }
+        let clears = self.parts.put(self.bases.base(number), &self.next, set);
+        if let Some(control) = self.parts.shared.get_mut(control) {
+            *control = number | u8::from(clears) << 2 | short_skip.to_le_bytes()[0] << 3;
+        }
+    }
+}
+
+/// Whether two steps have the same header and devices, told without looking at many fields.
+fn is_same(before: &Step, step: &Step) -> bool {
+    (Arc::ptr_eq(&before.header, &step.header) || before.header == step.header)
+        && before.hop.devices == step.hop.devices
 }
 
 fn flatten_step<'a>(
     header: &'a Header,
     devices: &Devices,
     frames: &mut Vec<&'a LinkHeader>,
-) -> Flat {
+    flat: &mut Flat,
+) {
     let link = (header.link != LinkHeader::Absent).then(|| {
         frames.iter().position(|known| **known == header.link).unwrap_or_else(|| {
             frames.push(&header.link);
             frames.len() - 1
         })
     });
-    flatten(header, devices, link.map(|index| index as u64))
-}
-
-fn put_change(bases: &Bases, next: &Flat, bridge: bool, skip: u64, parts: &mut Parts) {
-    let mut tried = Parts { expected: parts.expected.take(), ..Parts::default() };
-    let mut best: Option<(u8, Parts)> = None;
-    for number in if bridge { [3, 1, 0, 2] } else { [0, 2, 1, 3] } {
-        tried.elsewhere = parts.elsewhere;
-        let clears = next.put_difference(&bases.base(number), &mut tried);
-        let shared = std::mem::take(&mut tried.shared);
-        let own = std::mem::take(&mut tried.own);
-        let cheap = own.is_empty();
-        if best.as_ref().is_none_or(|(_, best)| own.len() < best.own.len()) {
-            let found = Parts { shared, own, elsewhere: tried.elsewhere, expected: None };
-            best = Some((number | u8::from(clears) << 2, found));
-        }
-        if cheap {
-            break;
-        }
-    }
-    parts.expected = tried.expected;
-    let Some((control, mut difference)) = best else { return };
-    let short_skip = skip.min(31);
-    parts.shared.push(control | short_skip.to_le_bytes()[0] << 3);
-    if short_skip == 31 {
-        put_varint(&mut parts.shared, skip - 31);
-    }
-    parts.shared.append(&mut difference.shared);
-    parts.own.append(&mut difference.own);
-    parts.elsewhere = difference.elsewhere;
+    flatten(header, devices, link.map(|index| index as u64), flat);
 }
 
 /// Reads the flags of a shape.
@@ -190,17 +192,19 @@ pub(super) fn put_together(
     frames: &[LinkHeader],
 ) -> Result<Vec<Arc<Header>>, Damaged> {
     let (first_hop, rest) = hops.split_first().ok_or(Damaged("a path without hops"))?;
-    let first = Flat::empty().changed(from, false)?;
+    let mut first = Box::new(from.change(&Flat::default(), false)?);
     let mut headers = vec![Arc::new(unflatten(&first, &first_hop.devices, frames)?)];
-    let mut bases = Bases::new(first, first_hop.site.is_bridge());
+    let mut bases = Bases::default();
+    bases.advance(&mut first, first_hop.site.is_bridge());
     let mut change = next_change(from)?;
     let mut devices_before = &first_hop.devices;
     for hop in rest {
         let mut same = hop.devices == *devices_before;
         match &mut change {
             Some(Change { skip: 0, control }) => {
-                let next = bases.base(*control & 3).changed(from, *control & 4 != 0)?;
-                bases.advance(next, hop.site.is_bridge());
+                let next = from.change(bases.base(*control & 3), *control & 4 != 0)?;
+                let mut next = Box::new(next);
+                bases.advance(&mut next, hop.site.is_bridge());
                 same = false;
                 change = next_change(from)?;
             }
