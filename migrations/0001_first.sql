@@ -66,6 +66,7 @@ create table host (
     label text not null,                  -- the same as readable text
     netns text                            -- the `--netns` label
 ) strict;
+create index host_name on host (name);
 
 -- A network device's name.
 create table device (
@@ -85,7 +86,7 @@ create table site (
     hook text,                            -- the hook's name when the chain is a built-in one
     label text not null                   -- `filter:FORWARD:rule:2`, `eb:nat:OUTPUT`, `log:…`
 ) strict;
-create index site_chain on site (chain);
+create index site_chain on site (chain, number, prefix);
 
 -- A site together with the devices printed there.
 create table hop (
@@ -97,7 +98,7 @@ create table hop (
     physin integer,                       -- device.id of PHYSIN=
     physout integer                       -- device.id of PHYSOUT=
 ) strict;
-create index hop_site on hop (site);
+create index hop_site on hop (site, input, output);
 
 -- An ordered list of hops. A gigabyte of log has about twenty.
 create table path (
@@ -157,7 +158,7 @@ create table way (
     verdict_hop integer,                  -- hop.id of the deciding place
     lines integer not null                -- how many lines such a packet is made of
 ) strict;
-create index way_path on way (path, shape);
+create index way_path on way (path, shape, host, boot);
 
 -- How many packets began a way in a minute.
 create table way_minute (

@@ -249,7 +249,9 @@ fn check_origin(id: &str, line: &Peel, expect: &Value) {
         let shown = line.boot.map(|id| hexadecimal(&id));
         assert_eq!(shown.as_deref(), Some(boot), "{id}");
     }
-    let foreign_facility = line.facility.is_some_and(|facility| facility != 0);
+    // busybox's old klogd hands the kernel's lines on as `user`.
+    let of_busybox = expect["envelope"] == "busybox";
+    let foreign_facility = !of_busybox && line.facility.is_some_and(|facility| facility != 0);
     if expect["pid"].is_number() || expect["trusted"] == Value::Bool(false) || foreign_facility {
         assert_eq!(line.trust, Trust::Suspect, "{id}");
     } else if expect["trusted"].is_string() || expect["trusted"] == Value::Bool(true) {
@@ -436,7 +438,7 @@ fn glued_records_keep_their_own_offsets_and_priorities() {
 fn busybox_with_and_without_its_small_switch() {
     let found = lines(data("envelopes/syslogd.default.txt"));
     let trust: Vec<Trust> = found[1..4].iter().map(|line| line.trust).collect();
-    assert_eq!(trust, [Trust::Text, Trust::Suspect, Trust::Text]);
+    assert_eq!(trust, [Trust::Text, Trust::Text, Trust::Text]);
     assert_eq!(
         (found[1].facility, found[1].level, found[1].host.as_deref()),
         (Some(0), Some(4), Some("vm"))
@@ -763,13 +765,21 @@ fn other_peoples_syslog_lines() {
 }
 
 #[test]
+fn old_routers_klogd_hands_kernel_lines_on_as_user() {
+    let found =
+        line("Jan  1 00:01:10 DD-WRT user.warn kernel: DROP IN=vlan2 OUT= SRC=1.2.3.4".to_owned());
+    assert_eq!(found.trust, Trust::Text);
+    assert_eq!(found.payload, b"DROP IN=vlan2 OUT= SRC=1.2.3.4");
+}
+
+#[test]
 fn what_did_not_come_from_the_kernel_is_suspect() {
     for head in [
         "Nov 22 13:34:42 vm kernel[30931]: ",
         "Nov 22 13:34:42 vm sshd[1]: ",
         "Nov 22 13:34:42 vm logger: ",
         "Nov 22 13:34:42 vm root: ",
-        "Nov 22 13:34:42 vm user.warn kernel: ",
+        "Nov 22 13:34:42 vm daemon.warn kernel: ",
         "<12>Nov 22 13:34:42 vm kernel: ",
         "<12>1 2026-11-22T13:34:42Z vm kernel - - - ",
         "<4>1 2026-11-22T13:34:42Z vm kernel 12 - - ",

@@ -35,11 +35,14 @@ fn lines_of(path: &str) -> Vec<Vec<u8>> {
 }
 
 fn packets(outcomes: &[Outcome]) -> Vec<&Packet> {
-    let packet = |outcome| match outcome {
-        &Outcome::Packet(ref packet) => Some(&**packet),
-        _ => None,
-    };
     outcomes.iter().filter_map(packet).collect()
+}
+
+fn packet(outcome: &Outcome) -> Option<&Packet> {
+    match outcome {
+        Outcome::Packet(packet) => Some(packet),
+        _ => None,
+    }
 }
 
 /// The payload of a kmsg record, by which a line is told in any order of lines.

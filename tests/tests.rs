@@ -1,8 +1,11 @@
 //! Every test that needs more than one module, in one binary.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops, with a place")]
+
 mod cli;
 mod envelope;
 mod filter;
+mod hostile;
 mod lab;
 mod parse;
 mod properties;

@@ -2,16 +2,18 @@
 
 use smallvec::SmallVec;
 
-use super::connection::ConnectionRef;
+use super::connection::{ConnectionRef, OpenConnection};
 use super::flow::{FlowKey, FlowSight, behind_extension, is_extension};
 use super::host::HostMachine;
 use super::identity::{self, Rewrite};
 use super::packet::{Fit, OpenPacket, PacketRef, Sight};
 use super::place::Stop;
-use crate::model::{Confidence, Direction, Header, Ip, Protocol, TailKey};
+use crate::model::{Confidence, Direction, Header, Ip, TailKey};
 
 /// A packet touched no longer ago than this is the one a CPU is working on.
 const FRESH_US: i64 = 2_000;
+/// Between two lines of one packet a CPU that does nothing else takes no longer than this.
+const AT_HAND_US: i64 = 60;
 /// On the way in a frame and its IP lines are never further apart than this.
 const STALE_INGRESS_US: i64 = 100_000;
 /// How many open packets of one direction are looked at, latest first.
@@ -44,7 +46,7 @@ impl HostMachine {
 
     fn find_by_tail(&self, sight: &Sight<'_>) -> Option<Found> {
         let TailKey { slot, generation } = sight.entry.tail?;
-        let (known, packet) = (*self.tails.get(usize::from(slot))?)?;
+        let (known, packet) = *self.tails.get(&slot)?;
         let open = self.packets.get(packet).filter(|open| known == generation && !open.twin)?;
         let fit = open.fit(sight, Rewrite::None)?;
         Some(Found { packet, fit, same_tail: true })
@@ -108,8 +110,32 @@ impl HostMachine {
             .take(LOOK_BACK)
             .filter_map(|packet| Some((packet, self.fit_without_identity(packet, sight)?)))
             .collect();
+        if flow.protocol.is_icmp() {
+            self.add_other_conversations(&mut fitting, sight);
+        }
         fitting.reverse();
         self.choose(&fitting, sight)
+    }
+
+    /// Frames of ICMP print no identifier: what two hosts say to each other besides is as good a guess.
+    fn add_other_conversations(&self, fitting: &mut Candidates, sight: &Sight<'_>) {
+        let header = sight.entry.header;
+        for packet in self.recent.latest_first() {
+            let is_known = fitting.iter().any(|(known, _)| *known == packet);
+            let fresh = self.packets.get(packet).filter(|open| {
+                let age_us = sight.now_us.saturating_sub(open.touched_us);
+                age_us <= FRESH_US && open.inner.is_none() && open.last_ip().is_some()
+            });
+            if let (false, Some(open)) = (is_known, fresh)
+                && shows_same_sides(open.last_ip(), header)
+                && (sight.place.bridge || open.is_bridge_only())
+                && rewrite(open, header) == Rewrite::None
+                && let Some(fit) = open.fit(sight, Rewrite::None)
+            {
+                fitting.push((packet, fit));
+            }
+        }
+        fitting.sort_by_key(|(packet, _)| std::cmp::Reverse(self.packets[*packet].key));
     }
 
     /// The connection a line's flow may mean, exact names first.
@@ -136,7 +162,8 @@ impl HostMachine {
             (None, _) => open.is_bridge_only(),
             (Some(_), Some(ip)) if sight.place.bridge && ip.length.is_none() => true,
             (Some(known), Some(ip)) => {
-                (lacks_sequence(known) || lacks_sequence(ip)) && identity::same_packet(known, ip)
+                (identity::lacks_sequence(known) || identity::lacks_sequence(ip))
+                    && identity::same_packet(known, ip)
             }
             (Some(_), None) => false,
         };
@@ -196,17 +223,21 @@ impl HostMachine {
     fn find_among_recent(&mut self, sight: &Sight<'_>) -> Option<(PacketRef, Fit)> {
         let header = sight.entry.header;
         let flow = FlowSight::of(header);
-        // An IP line finds its frame by its connection, except where frames open none: ICMPv6.
-        let is_icmpv6 = flow.key().is_some_and(|flow| flow.protocol == Protocol::ICMPV6);
-        if !sight.place.bridge
-            && !is_icmpv6
-            && !matches!(flow, FlowSight::None | FlowSight::Error(_))
-        {
-            return None;
-        }
-        if sight.place.bridge && flow.key().is_some_and(|flow| self.lookup(flow).is_some()) {
-            return None;
-        }
+        // An IP line finds its frame by its connection, except where the frame tells none.
+        let is_icmp = flow.key().is_some_and(|flow| flow.protocol.is_icmp());
+        let by_frame_only = !sight.place.bridge
+            && !is_icmp
+            && !matches!(flow, FlowSight::None | FlowSight::Error(_));
+        // Frames of ICMP print no identifier: between two hosts there may be other conversations.
+        let is_known = !matches!(flow, FlowSight::AddressesOnly(_))
+            && sight.place.bridge
+            && flow.key().is_some_and(|flow| self.lookup(flow).is_some());
+        let may_own = |open: &OpenPacket| match (by_frame_only, is_known) {
+            (true, _) => open.is_bare_frame(),
+            // The connection is known by its other direction; NAT has just turned this packet into it.
+            (_, true) => self.is_alone_in_its_connection(open),
+            (false, false) => sight.place.bridge || open.identity.is_none() || open.is_bare_frame(),
+        };
         let mut fitting: Candidates = SmallVec::new();
         for packet in self.recent.latest_first() {
             let is_known = fitting.iter().any(|(known, _)| *known == packet);
@@ -215,19 +246,46 @@ impl HostMachine {
                 .get(packet)
                 .filter(|open| sight.now_us.saturating_sub(open.touched_us) <= FRESH_US);
             if let (false, Some(open)) = (is_known, fresh)
+                && (header.ip().is_none() || open.last_ip().is_some() || open.is_bare_frame())
                 && shows_same_sides(open.last_ip(), header)
                 && let Some(fit) = open.fit(sight, rewrite(open, header))
-                && (sight.place.bridge || open.identity.is_none())
+                && may_own(open)
             {
                 fitting.push((packet, fit));
             }
         }
         if fitting.len() > 1 {
             self.mark(&fitting, Confidence::Ambiguous);
-        } else if header.ip().is_none() {
+        } else if header.ip().is_none() || by_frame_only {
             self.mark(&fitting, Confidence::Likely);
         }
-        fitting.first().copied()
+        if header.ip().is_some() && !by_frame_only {
+            return fitting.first().copied();
+        }
+        self.next_in_turn(&fitting, sight)
+    }
+
+    /// Of packets that several CPUs work on at once, the one whose line is longest due; else the latest.
+    fn next_in_turn(
+        &self,
+        latest_first: &[(PacketRef, Fit)],
+        sight: &Sight<'_>,
+    ) -> Option<(PacketRef, Fit)> {
+        let touched_us = |packet: PacketRef| self.packets[packet].touched_us;
+        let at_hand = |packet: PacketRef| sight.now_us - touched_us(packet) <= AT_HAND_US;
+        latest_first
+            .iter()
+            .rev()
+            .filter(|(packet, _)| at_hand(*packet))
+            .min_by_key(|(packet, _)| touched_us(*packet))
+            .or_else(|| latest_first.first())
+            .copied()
+    }
+
+    fn is_alone_in_its_connection(&self, open: &OpenPacket) -> bool {
+        open.connection
+            .and_then(|connection| self.connections.get(connection))
+            .is_some_and(OpenConnection::is_one_open_packet)
     }
 
     /// Lowers the confidence of every packet that could own a line.
@@ -237,11 +295,6 @@ impl HostMachine {
             open.confidence = open.confidence.max(confidence);
         }
     }
-}
-
-/// Whether a TCP line was logged without its sequence numbers, by which packets are told.
-fn lacks_sequence(ip: &Ip) -> bool {
-    ip.tcp().is_some_and(|tcp| tcp.seq_ack.is_none())
 }
 
 /// What would have been rewritten if the line were the packet's next one.

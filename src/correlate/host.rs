@@ -14,8 +14,9 @@ use super::index::IdentityIndex;
 use super::links::ProxyPairs;
 use super::lru::{Deadlines, Idle};
 use super::machine::{Limits, in_key_order};
-use super::packet::{Fit, OpenPacket, PacketRef, Ports, Sight, says_invalid};
+use super::packet::{Fit, OpenPacket, PacketRef, Sight, says_invalid};
 use super::place::Stop;
+use super::ports::Ports;
 use super::recent::{FirstFragments, Recent};
 use super::tracking::note_original_stop;
 use super::verdict::{Knowledge, judge};
@@ -46,7 +47,7 @@ pub(super) struct HostMachine {
     pub(super) connections: SlotMap<ConnectionRef, OpenConnection>,
     pub(super) names: HashMap<FlowKey, (ConnectionRef, Direction), foldhash::fast::RandomState>,
     pub(super) identities: IdentityIndex,
-    pub(super) tails: Vec<Option<(u32, PacketRef)>>,
+    pub(super) tails: HashMap<u16, (u32, PacketRef), foldhash::fast::RandomState>,
     pub(super) recent: Recent,
     pub(super) fragments: FirstFragments,
     pub(super) ports: Ports,
@@ -60,12 +61,12 @@ pub(super) struct HostMachine {
 }
 
 impl HostMachine {
-    pub(super) fn new(id: HostId, limits: Limits) -> Self {
+    pub(super) fn new(id: HostId, boot: Boot, limits: Limits) -> Self {
         let timeouts = TIMEOUTS_S.map(|seconds| i64::from(seconds) * 1_000_000);
         Self {
             id,
             limits,
-            boot: Boot(0),
+            boot,
             clock: LogClock::default(),
             swept_us: 0,
             hasher: foldhash::fast::RandomState::default(),
@@ -73,7 +74,7 @@ impl HostMachine {
             connections: SlotMap::with_key(),
             names: HashMap::default(),
             identities: IdentityIndex::default(),
-            tails: Vec::new(),
+            tails: HashMap::default(),
             recent: Recent::default(),
             fragments: FirstFragments::default(),
             ports: Ports::default(),
@@ -87,12 +88,8 @@ impl HostMachine {
         }
     }
 
-    pub(super) fn id(&self) -> HostId {
-        self.id
-    }
-
-    pub(super) fn boots(&self) -> u64 {
-        u64::from(self.boot.0) + 1
+    pub(super) fn boot(&self) -> Boot {
+        self.boot
     }
 
     /// Takes in one line.
@@ -135,11 +132,10 @@ impl HostMachine {
     pub(super) fn reboot(&mut self, out: &mut Vec<Outcome>) {
         self.finish(out);
         let next = Boot(self.boot.0 + 1);
-        let mut fresh = Self::new(self.id, self.limits);
+        let mut fresh = Self::new(self.id, next, self.limits);
         // The clocks' last values stay, so that the new boot's first stamp is not taken for a step again.
         std::mem::swap(&mut fresh.clock, &mut self.clock);
         *self = fresh;
-        self.boot = next;
     }
 
     /// Closes everything.
@@ -257,6 +253,7 @@ impl HostMachine {
             let packet = &self.packets[packet];
             if let (Some(port), Some(bridge), false) =
                 (devices.output, packet.output(), packet.is_bridge_only())
+                && !packet.is_rerouted()
             {
                 self.ports.learn(port, bridge);
             }
@@ -269,6 +266,17 @@ impl HostMachine {
         if let Some((known, _)) = self.packets[packet].identity
             && known == keys
         {
+            return;
+        }
+        // A LOG line tells less than the TRACE line before it, and a bare frame less than either.
+        let tells_less = match (header.ip(), &self.packets[packet].identity) {
+            (Some(ip), Some((_, known))) => {
+                identity::lacks_sequence(ip) && !known.ip().is_some_and(identity::lacks_sequence)
+            }
+            (None, Some((_, known))) => known.ip().is_some(),
+            (_, None) => false,
+        };
+        if tells_less {
             return;
         }
         let mut twins = self.identities.find(keys);
@@ -296,11 +304,7 @@ impl HostMachine {
 
     fn after_line(&mut self, packet: PacketRef, sight: &Sight<'_>, out: &mut Vec<Outcome>) {
         if let Some(TailKey { slot, generation }) = sight.entry.tail {
-            let slot = usize::from(slot);
-            if self.tails.len() <= slot {
-                self.tails.resize(slot + 1, None);
-            }
-            self.tails[slot] = Some((generation, packet));
+            self.tails.insert(slot, (generation, packet));
         }
         self.recent.touch(packet);
         self.last_line = Some(packet);

@@ -39,7 +39,12 @@ fn ip_keys(hasher: &foldhash::fast::RandomState, ip: &Ip) -> Option<IdentityKeys
     let length = ip.length?;
     let transport: (u64, u64, u64) = match &ip.transport {
         Transport::Tcp(tcp) => {
-            let (seq, ack) = tcp.seq_ack?;
+            let (seq, ack) = match tcp.seq_ack {
+                Some(numbers) => numbers,
+                // LOG prints them on demand only; what the sender counts by will do.
+                None if counts_up(ip) => (0, 0),
+                None => return None,
+            };
             (u64::from(seq), u64::from(ack), u64::from(tcp.window) << 16 | u64::from(tcp.flags.0))
         }
         Transport::Udp { length, .. } => (u64::from(length.unwrap_or(0)), 0, 0),
@@ -53,6 +58,16 @@ fn ip_keys(hasher: &foldhash::fast::RandomState, ip: &Ip) -> Option<IdentityKeys
         by_source: hasher.hash_one((constant, 0u8, ip.src, sport)),
         by_destination: hasher.hash_one((constant, 1u8, ip.dst, dport)),
     })
+}
+
+/// Whether the sender gave the packet a number of its own.
+fn counts_up(ip: &Ip) -> bool {
+    ip.id.is_some_and(|id| id != 0)
+}
+
+/// Whether a TCP line was logged without its sequence numbers, by which packets are told.
+pub(super) fn lacks_sequence(ip: &Ip) -> bool {
+    ip.tcp().is_some_and(|tcp| tcp.seq_ack.is_none())
 }
 
 fn icmp_part(icmp: &Icmp) -> (u64, u64, u64) {

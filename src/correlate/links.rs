@@ -1,7 +1,5 @@
 //! Relations: ICMP errors, REJECT's answers, ARP waits, retransmissions, docker-proxy's halves.
 
-use std::sync::Arc;
-
 use super::connection::{ConnectionRef, Segment, side};
 use super::flow::FlowKey;
 use super::host::HostMachine;
@@ -80,8 +78,7 @@ impl HostMachine {
     /// Takes a packet's transport header into its connection's state.
     pub(super) fn note_transport(&mut self, packet: PacketRef, sight: &Sight<'_>) {
         let options_are_printed = matches!(&**sight.entry.site, Site::Trace { .. });
-        let header = Arc::new(sight.entry.header.clone());
-        self.note_segment(packet, &header, options_are_printed);
+        self.note_segment(packet, sight.entry.header, options_are_printed);
         self.note_reset(packet, sight);
     }
 

@@ -31,6 +31,7 @@ mod lru;
 mod machine;
 mod packet;
 mod place;
+mod ports;
 mod recent;
 mod tcp;
 mod tracking;

@@ -8,11 +8,13 @@ use super::connection::ConnectionRef;
 use super::flow::FlowKey;
 use super::identity::{IdentityKeys, Rewrite, agree};
 use super::place::{Place, Stop, StopSet, is_group_frame, layer_of};
+use super::ports::Ports;
 use super::traversal::ruled_out_by;
 use super::walk::Walk;
 use crate::model::{
     Boot, Confidence, Devices, Direction, Entry, Header, Hop, HostId, IfName, Ip, Layer, Mac,
-    Packet, PacketKey, Position, Site, SiteKind, Stamp, Step, StepLines, Table, Trust, Verdict,
+    Network, Packet, PacketKey, Position, Site, SiteKind, Stamp, Step, StepLines, Table, Trust,
+    Verdict,
 };
 
 slotmap::new_key_type! {
@@ -50,31 +52,6 @@ impl<'e> Sight<'e> {
 
     fn devices(&self) -> &'e Devices {
         &self.entry.header.devices
-    }
-}
-
-/// Which bridge a port belongs to, learnt from `IN=bridge PHYSIN=port` and from joins.
-#[derive(Debug, Default)]
-pub(super) struct Ports(Vec<(IfName, IfName)>);
-
-impl Ports {
-    /// More ports than this are not remembered; a host with more is judged without.
-    const LIMIT: usize = 1_024;
-
-    pub(super) fn bridge_of(&self, port: IfName) -> Option<IfName> {
-        self.0.iter().find(|(known, _)| *known == port).map(|(_, bridge)| *bridge)
-    }
-
-    pub(super) fn is_bridge(&self, device: IfName) -> bool {
-        self.0.iter().any(|(_, bridge)| *bridge == device)
-    }
-
-    pub(super) fn learn(&mut self, port: IfName, bridge: IfName) {
-        if let Some((_, known)) = self.0.iter_mut().find(|(known, _)| *known == port) {
-            *known = bridge;
-        } else if self.0.len() < Self::LIMIT {
-            self.0.push((port, bridge));
-        }
     }
 }
 
@@ -361,17 +338,37 @@ impl OpenPacket {
             && !logs_again
             && !ruled_out_by(stop).meets(self.seen_but_floods(stop))
             && self.ip_devices_agree(stop, sight.devices())
-            && agree(self.ingress.macs, sight.entry.header.link.addresses())
+            && self.came_in_as(sight.entry.header.link.addresses(), stop)
+    }
+
+    /// Whether the frame that brought the packet had these addresses. The bridge gives a packet that
+    /// DNAT sends to another of its ports the new receiver's address.
+    fn came_in_as(&self, frame: Option<(Mac, Mac)>, stop: Stop) -> bool {
+        let readdressed = self.ingress.port.is_some()
+            && self.seen.has(Stop::Prerouting)
+            && matches!(
+                stop,
+                Stop::BridgeForward
+                    | Stop::BridgePostrouting
+                    | Stop::BridgeInput
+                    | Stop::Input
+                    | Stop::Forward
+                    | Stop::Postrouting
+            );
+        match (self.ingress.macs, frame) {
+            (Some((known, _)), Some((source, _))) if readdressed => known == source,
+            (known, frame) => agree(known, frame),
+        }
     }
 
     /// A frame for a group is flooded to other ports before the host itself takes it in: what the
     /// copies passed does not count then.
     fn seen_but_floods(&self, stop: Stop) -> StopSet {
-        if !self.ingress.group || !is_way_in(stop) {
+        if !self.ingress.group || !stop.is_way_in() {
             return self.seen;
         }
         let mut seen = StopSet::EMPTY;
-        for stop in self.seen.iter().filter(|stop| is_way_in(*stop)) {
+        for stop in self.seen.iter().filter(|stop| stop.is_way_in()) {
             seen.insert(stop);
         }
         seen
@@ -434,15 +431,19 @@ impl OpenPacket {
                     return None;
                 }
                 let is_bridged = self.seen.has(Stop::BridgeForward);
-                let macs = if is_bridged { self.ingress.macs } else { self.egress.macs };
-                if !agree(macs, frame) {
+                let same = if is_bridged {
+                    self.came_in_as(frame, stop)
+                } else {
+                    agree(self.egress.macs, frame)
+                };
+                if !same {
                     return None;
                 }
             }
             _ => {
                 let wrong_port = self.ingress.port.is_some() && self.ingress.port != devices.input;
                 let past = self.stop_is_past_ingress() && !self.ingress.group;
-                if wrong_port || past || !agree(self.ingress.macs, frame) {
+                if wrong_port || past || !self.came_in_as(frame, stop) {
                     return None;
                 }
             }
@@ -501,7 +502,23 @@ impl OpenPacket {
         }
         let on_its_way =
             matches!(self.stop, Some(Stop::Forward | Stop::Output | Stop::Postrouting));
-        on_its_way && agree(self.output(), sight.bridge)
+        on_its_way && (agree(self.output(), sight.bridge) || self.is_rerouted())
+    }
+
+    /// OUTPUT prints the route before nat: a packet it sent elsewhere leaves by another device.
+    pub(super) fn is_rerouted(&self) -> bool {
+        let mut shown = self.steps.iter().filter_map(|step| step.header.ip());
+        self.stop == Some(Stop::Output)
+            && shown.next().zip(self.last_ip()).is_some_and(|(first, last)| first.dst != last.dst)
+    }
+
+    /// Whether only frames were seen whose lines print no addresses (ebtables without `--log-ip`).
+    pub(super) fn is_bare_frame(&self) -> bool {
+        self.is_bridge_only()
+            && self.steps.iter().all(|step| {
+                matches!(step.header.network, Network::Absent)
+                    && matches!(step.header.link.ethertype(), Some(0x0800 | 0x86dd))
+            })
     }
 
     fn is_flood_copy(&self, stop: Stop, sight: &Sight<'_>) -> bool {
@@ -614,18 +631,6 @@ impl OpenPacket {
 /// Whether the line is conntrack's own remark about an invalid packet: `nf_ct_proto_6: bad checksum `.
 pub(super) fn says_invalid(site: &Site) -> bool {
     matches!(site, Site::Log { prefix } if prefix.starts_with(b"nf_ct_"))
-}
-
-/// The stops a frame or packet passes before it is decided where it goes, and the way up.
-fn is_way_in(stop: Stop) -> bool {
-    matches!(
-        stop,
-        Stop::BridgeBrouting
-            | Stop::BridgePrerouting
-            | Stop::BridgeInput
-            | Stop::Prerouting
-            | Stop::Input
-    )
 }
 
 impl OpenStep {

@@ -51,6 +51,18 @@ impl Stop {
         })
     }
 
+    /// Whether a frame or packet passes it before it is decided where that goes, or on the way up.
+    pub(super) fn is_way_in(self) -> bool {
+        matches!(
+            self,
+            Self::BridgeBrouting
+                | Self::BridgePrerouting
+                | Self::BridgeInput
+                | Self::Prerouting
+                | Self::Input
+        )
+    }
+
     /// The order of a table inside this hook.
     pub(super) fn table_rank(self, table: Table) -> u8 {
         match (self, table) {

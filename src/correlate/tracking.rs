@@ -217,7 +217,10 @@ impl HostMachine {
         let (connection, direction) =
             (self.packets[packet].connection, self.packets[packet].direction);
         match (connection.zip(direction), before) {
-            (None, _) => self.place_in_connection(packet, sight, fit, out),
+            (None, _) => {
+                self.place_in_connection(packet, sight, fit, out);
+                self.count_earlier_lines(packet, sight.now_us);
+            }
             (Some((_, Direction::Related)), _) | (Some(_), None) => {}
             (Some((connection, direction)), Some(before)) if before == after => {
                 self.rebind_first_header(packet, connection, direction, sight, fit, out);

@@ -4,6 +4,7 @@
 //! {"MESSAGE":"TRACE: …","_TRANSPORT":"kernel","SYSLOG_FACILITY":"0","__REALTIME_TIMESTAMP":"1795354139947697"}
 //! {"log":"[ 1501.098037] TRACE: …\n","stream":"stdout","time":"2026-11-22T13:27:05.123456789Z"}
 //! {"pri": 4, "time":  1501.098037, "msg": "TRACE: …"}        {"fac": "kern", "pri": "warn", …}
+//! {"@timestamp":"2026-11-22T13:27:05.123Z","host":"fw1","message":"DROP IN=…"}            a log shipper's
 //! ```
 
 use super::clock::Clock;
@@ -21,6 +22,7 @@ pub(super) struct Members {
     pub(super) fields: Fields,
     text: Vec<u8>,
     time: Vec<u8>,
+    host: Vec<u8>,
     stream: Stream,
     facility: Option<u8>,
     level: Option<u8>,
@@ -36,6 +38,7 @@ enum TextOf {
     Nobody,
     Container,
     Dmesg,
+    Shipper,
 }
 
 /// The kinds of record.
@@ -50,6 +53,11 @@ pub(super) enum Kind<'a> {
     Dmesg {
         text: &'a [u8],
     },
+    /// A line that a log shipper took out of its envelope.
+    Shipped {
+        text: &'a [u8],
+        host: &'a [u8],
+    },
     /// `{"dmesg":[…]}` around its records.
     Frame,
     Unknown,
@@ -57,15 +65,17 @@ pub(super) enum Kind<'a> {
 
 impl Members {
     pub(super) fn clear(&mut self) {
-        let (mut fields, mut text, mut time) = (
+        let (mut fields, mut text, mut time, mut host) = (
             std::mem::take(&mut self.fields),
             std::mem::take(&mut self.text),
             std::mem::take(&mut self.time),
+            std::mem::take(&mut self.host),
         );
         fields.clear();
         text.clear();
         time.clear();
-        *self = Self { fields, text, time, ..Self::default() };
+        host.clear();
+        *self = Self { fields, text, time, host, ..Self::default() };
     }
 
     /// Takes one member.
@@ -79,6 +89,14 @@ impl Members {
                 self.text_of = TextOf::Dmesg;
                 replace(&mut self.text, text);
             }
+            (b"message" | b"short_message", Value::Text(text))
+                if self.text_of == TextOf::Nobody =>
+            {
+                self.text_of = TextOf::Shipper;
+                replace(&mut self.text, text);
+            }
+            (b"host" | b"hostname", Value::Text(name)) => replace(&mut self.host, name),
+            (b"@timestamp" | b"timestamp", Value::Text(text)) => replace(&mut self.time, text),
             (b"stream", Value::Text(b"stderr")) => self.stream = Stream::Stderr,
             (b"time", Value::Text(text) | Value::Number(text)) => {
                 self.has_dmesg_key = true;
@@ -113,6 +131,7 @@ impl Members {
             _ if self.fields.any => Kind::Journal,
             TextOf::Container => Kind::Container { log: &self.text, stream: self.stream },
             TextOf::Dmesg => Kind::Dmesg { text: &self.text },
+            TextOf::Shipper => Kind::Shipped { text: &self.text, host: &self.host },
             TextOf::Nobody if self.is_frame => Kind::Frame,
             TextOf::Nobody => Kind::Unknown,
         }
@@ -132,7 +151,7 @@ impl Members {
         (self.facility, self.level)
     }
 
-    /// The moment at which the container runtime took the line.
+    /// The moment at which the container runtime or the shipper took the line.
     pub(super) fn container_time(&self, clock: &mut Clock) -> Option<WallTime> {
         clock.iso(&self.time).and_then(|stamped| stamped.wall)
     }

@@ -7,6 +7,7 @@ use super::line::{Form, Line, Peeled};
 use super::peel::{Peeler, Pending, Sink, bare, deliver, excerpt};
 use super::peel_journal::journal;
 use super::place::Place;
+use super::text;
 use crate::model::Trust;
 
 impl Peeler {
@@ -48,6 +49,14 @@ impl Peeler {
                 self.docker(log, stream, wall, text, place, sink);
             }
             Kind::Dmesg { text } => self.dmesg_object(members, text, place, sink),
+            Kind::Shipped { text, host } => {
+                let wall = members.container_time(&mut self.clock);
+                // Shippers that read files send the whole line, header and all.
+                let mut head = text::read(&mut self.clock, text);
+                head.stamp.wall = head.stamp.wall.or(wall);
+                head.header.host = head.header.host.or((!host.is_empty()).then_some(host));
+                deliver(&head, place, sink);
+            }
             Kind::Frame | Kind::Unknown => return false,
         }
         true

@@ -57,7 +57,11 @@ impl Head<'_> {
         let untagged_process = self.header.has_pid && self.header.tag.is_none();
         let facility = self.header.priority.map_or(0, |priority| priority.facility);
         let relayed = self.form != Form::Dmesg && (16..24).contains(&facility);
-        let foreign_facility = facility != 0 && !relayed;
+        // The klogd of old busybox routers (DD-WRT, Tomato) hands kernel lines on as `user`.
+        let old_klogd = matches!(self.form, Form::Busybox | Form::OpenWrt)
+            && facility == 1
+            && self.header.tag.is_some_and(|tag| tag.eq_ignore_ascii_case(b"kernel"));
+        let foreign_facility = facility != 0 && !relayed && !old_klogd;
         if foreign_tag || untagged_process || foreign_facility {
             Trust::Suspect
         } else {

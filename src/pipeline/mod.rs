@@ -28,7 +28,7 @@ pub use report::{Report, SourceEnd};
 use reader::Reader;
 
 /// How many batches may wait for the writer.
-const QUEUE: usize = 4;
+const QUEUE: usize = 2;
 /// How long a reader that waits for its input may hold up an interrupted run.
 const PATIENCE: Duration = Duration::from_secs(3);
 

@@ -18,7 +18,7 @@ use crate::store::{self, Batch, Registered, SourceIdentity, SourceKind};
 /// A batch is sent when it has this many lines …
 const LINES: u64 = 50_000;
 /// … or this many outcomes.
-const OUTCOMES: usize = 20_000;
+const OUTCOMES: usize = 6_000;
 /// The writer has gone: there is nobody to work for.
 struct WriterGone;
 
@@ -99,7 +99,12 @@ impl Reader {
     fn read_source(&mut self, mut source: Source, input: &Input) -> Result<(), WriterGone> {
         if source.head().is_empty() {
             // Nothing to know it by: it may become any log.
-            self.report.sources.push((SourceId(0), source.name().to_owned(), SourceEnd::Empty));
+            let end = match source.lines(&mut |_| {}) {
+                Ok(source::Progress::Damaged(error)) => SourceEnd::Damaged(error.to_string()),
+                Ok(source::Progress::More | source::Progress::End) => SourceEnd::Empty,
+                Err(error) => SourceEnd::Failed(Arc::new(error)),
+            };
+            self.report.sources.push((SourceId(0), source.name().to_owned(), end));
             return Ok(());
         }
         let registered = self.register(&source, input)?;

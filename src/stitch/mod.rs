@@ -6,6 +6,8 @@
 
 mod order;
 
+use std::collections::HashMap;
+
 use self::order::InOrder;
 use crate::correlate::{Correlator, Limits};
 use crate::envelope::{Line, PeelOptions, Peeled, Peeler};
@@ -19,6 +21,9 @@ use crate::parse::{LineInput, Parsed, Parser};
 const UNSEEN_COPIES: u32 = 40;
 /// An anomaly quotes no more of its line than this.
 const QUOTE: usize = 4_096;
+
+/// More hosts than this are not kept at work: the one that was silent longest is closed.
+const BUSY_HOSTS: usize = 4_096;
 
 /// What the user says about the input.
 #[derive(Debug, Clone, Default)]
@@ -51,6 +56,14 @@ struct OpenSource {
 struct Core {
     options: StitchOptions,
     hosts: Vec<Host>,
+    /// The place in `hosts` of those at work, by name.
+    busy: HashMap<Box<[u8]>, usize, foldhash::fast::RandomState>,
+    /// Every host there was.
+    known: HashMap<Box<[u8]>, HostId, foldhash::fast::RandomState>,
+    /// The host of the last line.
+    latest: usize,
+    /// Counts the changes of host.
+    turn: u64,
     correlator: Correlator,
     counts: Counts,
 }
@@ -65,13 +78,24 @@ struct Host {
     /// The last payload without a kernel stamp: what "last message repeated" refers to.
     last_payload: Vec<u8>,
     last_trust: Trust,
+    /// When it was last heard, in changes of host.
+    heard: u64,
 }
 
 impl Stitch {
     /// Empty stages.
     pub fn new(options: StitchOptions) -> Self {
         let correlator = Correlator::new(options.limits);
-        let core = Core { options, hosts: Vec::new(), correlator, counts: Counts::default() };
+        let core = Core {
+            options,
+            hosts: Vec::new(),
+            busy: HashMap::default(),
+            known: HashMap::default(),
+            latest: 0,
+            turn: 0,
+            correlator,
+            counts: Counts::default(),
+        };
         Self { sources: Vec::new(), core }
     }
 
@@ -134,7 +158,7 @@ impl Core {
         match peeled {
             Peeled::Line(line) => self.take_line(&line, last_seq),
             Peeled::RepeatPrevious { position, host, stamp, times } => {
-                self.repeat(position, host, stamp, times)
+                self.repeat(position, host, stamp, times);
             }
             Peeled::Blob { position, host, stamp, bytes: _ } => {
                 self.counts.add(LineKind::Marker);
@@ -194,7 +218,8 @@ impl Core {
     fn check_sequence(&mut self, host: usize, line: &Line<'_>, last_seq: &mut Option<u64>) {
         let Some(seq) = line.position.seq else { return };
         match last_seq.replace(seq) {
-            Some(last) if seq > last + 1 => {
+            Some(last) if seq < last => self.reboot(host),
+            Some(last) if seq - last > 1 => {
                 self.lose(
                     host,
                     line.position,
@@ -203,7 +228,6 @@ impl Core {
                     GapReason::KmsgOverrun,
                 );
             }
-            Some(last) if seq < last => self.reboot(host),
             _ => {}
         }
     }
@@ -274,27 +298,63 @@ impl Core {
 
     fn host(&mut self, named: Option<&[u8]>) -> usize {
         let name = self.options.host.as_deref().or(named).unwrap_or_default();
-        if let Some(index) = self.hosts.iter().position(|host| *host.name == *name) {
-            return index;
+        if self.hosts.get(self.latest).is_some_and(|latest| *latest.name == *name) {
+            return self.latest;
         }
-        let id = HostId(u32::try_from(self.hosts.len()).unwrap_or(u32::MAX));
         let name: Box<[u8]> = name.into();
-        self.correlator.report(Outcome::Host {
+        let index = match self.busy.get(&name) {
+            Some(index) => *index,
+            None => self.start_host(name),
+        };
+        self.turn += 1;
+        self.hosts[index].heard = self.turn;
+        self.latest = index;
+        index
+    }
+
+    fn start_host(&mut self, name: Box<[u8]>) -> usize {
+        let id = match self.known.get(&name) {
+            Some(id) => *id,
+            None => self.introduce(&name),
+        };
+        let host = Host {
             id,
             name: name.clone(),
-            netns: self.options.netns.clone(),
-        });
-        let parser = Parser::new();
-        self.hosts.push(Host {
-            id,
-            name,
-            parser,
+            parser: Parser::new(),
             order: InOrder::default(),
             boot_id: None,
             last_payload: Vec::new(),
             last_trust: Trust::Text,
-        });
-        self.hosts.len() - 1
+            heard: 0,
+        };
+        let index = if self.hosts.len() < BUSY_HOSTS {
+            self.hosts.push(host);
+            self.hosts.len() - 1
+        } else {
+            let index = self.retire_host();
+            self.hosts[index] = host;
+            index
+        };
+        self.busy.insert(name, index);
+        index
+    }
+
+    fn introduce(&mut self, name: &[u8]) -> HostId {
+        let id = HostId(u32::try_from(self.known.len()).unwrap_or(u32::MAX));
+        self.known.insert(name.into(), id);
+        let netns = self.options.netns.clone();
+        self.correlator.report(Outcome::Host { id, name: name.into(), netns });
+        id
+    }
+
+    /// Closes the host that was silent longest; its place is free then.
+    fn retire_host(&mut self) -> usize {
+        let silent = self.hosts.iter().enumerate().min_by_key(|(_, host)| host.heard);
+        let index = silent.map_or(0, |(index, _)| index);
+        self.flush_parser(index);
+        self.correlator.retire(self.hosts[index].id);
+        self.busy.remove(&self.hosts[index].name);
+        index
     }
 
     fn lose(

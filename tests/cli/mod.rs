@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
-mod bench;
+pub(crate) mod bench;
 
 mod connections;
 mod demo;
