@@ -167,11 +167,11 @@ mod tests {
     fn a_plain_packet_is_small() {
         let mut encoder = Encoder::default();
         let packet = packet();
-        let encoded = encoder.encode(&packet, None).unwrap();
+        let bytes = encoder.encode(&packet, None).unwrap();
         // Addresses 8, ports 4, TTL 1, UDP length 2, options 3, the mark 1; two lines, each 330 bytes on: 4.
-        assert_eq!(encoded.detail.len(), 23);
-        assert_eq!(encoded.gaps.as_deref(), Some("''"));
-        let steps = read(encoded.shape, &encoded.detail, encoded.gaps.as_deref()).unwrap();
+        assert_eq!(bytes.detail.len(), 23);
+        assert_eq!(bytes.gaps.as_deref(), Some("''"));
+        let steps = read(bytes.shape, &bytes.detail, bytes.gaps.as_deref()).unwrap();
         assert_eq!(steps, packet.steps);
         assert!(Arc::ptr_eq(&steps[0].header, &steps[1].header), "equal headers are shared");
     }
@@ -180,8 +180,8 @@ mod tests {
     fn damage_is_told() {
         let mut encoder = Encoder::default();
         let packet = packet();
-        let encoded = encoder.encode(&packet, None).unwrap();
-        let (shape, detail) = (encoded.shape, &encoded.detail[..]);
+        let bytes = encoder.encode(&packet, None).unwrap();
+        let (shape, detail) = (bytes.shape, &bytes.detail[..]);
         for (shape, detail, gaps, reason) in [
             (&shape[..0], detail, Some("''"), "ends too early"),
             (&[9, 0, 0][..], detail, Some("''"), "a shape of a later version"),
@@ -220,8 +220,8 @@ mod tests {
         fn one_changed_byte_is_no_panic(place in 0usize..200, value in any::<u8>()) {
             let mut encoder = Encoder::default();
             let packet = packet();
-            let encoded = encoder.encode(&packet, None).unwrap();
-            let (mut shape, mut detail) = (encoded.shape.to_vec(), encoded.detail);
+            let bytes = encoder.encode(&packet, None).unwrap();
+            let (mut shape, mut detail) = (bytes.shape.to_vec(), bytes.detail);
             let place = place % (shape.len() + detail.len());
             match shape.get_mut(place) {
                 Some(byte) => *byte = value,
