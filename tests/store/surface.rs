@@ -85,7 +85,8 @@ async fn packets_and_steps_are_readable() {
     assert_eq!(row.get::<i64, _>("lines"), 12);
 
     let packet: i64 = row.get("packet");
-    let steps: Vec<(i64, String, String, Option<String>, i64, Option<String>)> = sqlx::query_as(
+    type Row = (i64, String, String, Option<String>, i64, Option<String>);
+    let steps: Vec<Row> = sqlx::query_as(
         "select step, at, layer, hook, offset_us, input from v_steps where packet = ? order by step",
     )
     .bind(packet)
