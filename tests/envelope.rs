@@ -766,8 +766,7 @@ fn other_peoples_syslog_lines() {
 
 #[test]
 fn old_routers_klogd_hands_kernel_lines_on_as_user() {
-    let found =
-        line("Jan  1 00:01:10 DD-WRT user.warn kernel: DROP IN=vlan2 OUT= SRC=1.2.3.4".to_owned());
+    let found = line("Jan  1 00:01:10 DD-WRT user.warn kernel: DROP IN=vlan2 OUT= SRC=1.2.3.4");
     assert_eq!(found.trust, Trust::Text);
     assert_eq!(found.payload, b"DROP IN=vlan2 OUT= SRC=1.2.3.4");
 }

@@ -8,6 +8,9 @@ use tracecol::store::{ConnectionQuery, PacketQuery};
 use super::generate::Log;
 use super::{Temporary, batch, host};
 
+/// One row of `v_steps`: step, at, layer, hook, offset, input.
+type Row = (i64, String, String, Option<String>, i64, Option<String>);
+
 async fn filled() -> (Temporary, SqliteConnection) {
     let temporary = Temporary::new().await;
     let mut writer = temporary.writer().await;
@@ -54,9 +57,6 @@ async fn connections_are_readable() {
     assert!((time - 1_795_352_867.0).abs() < 60.0, "{time}");
 }
 
-/// Number, place, layer, hook, offset and IN=.
-type StepRow = (i64, String, String, Option<String>, i64, Option<String>);
-
 #[tokio::test]
 async fn packets_and_steps_are_readable() {
     let (temporary, mut sql) = filled().await;
@@ -88,7 +88,7 @@ async fn packets_and_steps_are_readable() {
     assert_eq!(row.get::<i64, _>("lines"), 12);
 
     let packet: i64 = row.get("packet");
-    let steps: Vec<StepRow> = sqlx::query_as(
+    let steps: Vec<Row> = sqlx::query_as(
         "select step, at, layer, hook, offset_us, input from v_steps where packet = ? order by step",
     )
     .bind(packet)
