@@ -330,7 +330,6 @@ fn json(packet: &Packet, connection: Option<&str>) -> wire::Packet {
 
 #[expect(clippy::too_many_lines, reason = "most of them are the answer")]
 #[test]
-#[expect(clippy::too_many_lines, reason = "one whole packet, as it goes over the wire")]
 fn a_packet_through_both_layers() {
     let bridge = Header {
         network: Network::Ip(Box::new(ip(
