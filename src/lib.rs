@@ -49,6 +49,11 @@ pub mod correlate;
 pub mod stitch;
 
 pub mod filter;
+
+pub mod context;
+pub mod explain;
+pub mod rulebook;
+
 pub mod render;
 pub mod wire;
 

@@ -12,9 +12,14 @@ const EDGES: &[(&str, &[&str])] = &[
     ("correlate", &["model"]),
     ("stitch", &["model", "envelope", "parse", "correlate"]),
     ("filter", &["model"]),
-    ("render", &["model"]),
-    ("wire", &["model"]),
+    ("rulebook", &["model"]),
+    ("context", &["model"]),
+    ("explain", &["model", "rulebook", "context"]),
+    ("render", &["model", "explain"]),
+    ("wire", &["model", "explain", "rulebook"]),
     ("store", &["model", "filter"]),
+    ("annotate", &["model", "rulebook", "context", "explain", "store"]),
+    ("probe", &["context", "rulebook"]),
     ("source", &[]),
     ("pipeline", &["model", "envelope", "correlate", "stitch", "source", "store"]),
     (
@@ -25,9 +30,14 @@ const EDGES: &[(&str, &[&str])] = &[
             "correlate",
             "stitch",
             "filter",
+            "rulebook",
+            "context",
+            "explain",
             "render",
             "wire",
             "store",
+            "annotate",
+            "probe",
             "source",
             "pipeline",
         ],
@@ -36,8 +46,19 @@ const EDGES: &[(&str, &[&str])] = &[
 ];
 
 /// The rooms that think: no input or output, no clock, no threads, no chance.
-const PURE: &[&str] =
-    &["model", "envelope", "parse", "correlate", "stitch", "filter", "render", "wire"];
+const PURE: &[&str] = &[
+    "model",
+    "envelope",
+    "parse",
+    "correlate",
+    "stitch",
+    "filter",
+    "rulebook",
+    "context",
+    "explain",
+    "render",
+    "wire",
+];
 
 /// What a pure room may not name.
 const IMPURE: &[&str] = &[

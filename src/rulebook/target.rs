@@ -1,0 +1,111 @@
+//! What a rule does with a packet that it matches.
+
+/// A rule's target (`-j`, `-g`), or nft's statement in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// No `-j`: the rule only counts.
+    None,
+    /// ACCEPT.
+    Accept,
+    /// DROP.
+    Drop,
+    /// RETURN.
+    Return,
+    /// CONTINUE of ebtables.
+    Continue,
+    /// QUEUE: to userspace, the old way.
+    Queue,
+    /// `-j CHAIN`.
+    Jump(Box<str>),
+    /// `-g CHAIN`.
+    Goto(Box<str>),
+    /// REJECT, with what it answers.
+    Reject {
+        /// `icmp-port-unreachable`, `tcp-reset` …
+        with: Option<Box<str>>,
+    },
+    /// LOG.
+    Log,
+    /// TRACE.
+    Trace,
+    /// DNAT.
+    Dnat {
+        /// `172.17.0.5:6379`, as given.
+        to: Option<Box<str>>,
+    },
+    /// SNAT.
+    Snat {
+        /// As given.
+        to: Option<Box<str>>,
+    },
+    /// MASQUERADE.
+    Masquerade,
+    /// REDIRECT.
+    Redirect {
+        /// `--to-ports`, as given.
+        to: Option<Box<str>>,
+    },
+    /// NETMAP.
+    Netmap {
+        /// As given.
+        to: Option<Box<str>>,
+    },
+    /// MARK: sets the packet's mark.
+    Mark {
+        /// New mark = (old & !mask) ^ value, as `--set-xmark` has it; none when it could not be read.
+        set: Option<(u32, u32)>,
+    },
+    /// CONNMARK.
+    Connmark,
+    /// TPROXY: to a local socket.
+    Tproxy,
+    /// NFQUEUE: to a program in userspace.
+    Nfqueue {
+        /// The queue's number.
+        number: Option<u16>,
+        /// `--queue-bypass`: goes on when nobody listens.
+        bypass: bool,
+    },
+    /// CT, NOTRACK: conntrack's treatment.
+    Notrack,
+    /// A target that lets the packet go on to the next rule (TCPMSS, TOS, CLASSIFY, SET, NFLOG …).
+    Passes(Box<str>),
+    /// A target this version does not know: it may do anything.
+    Other(Box<str>),
+}
+
+impl Target {
+    /// ACCEPT, DROP, RETURN or QUEUE: what the kernel keeps as a negative verdict.
+    pub fn is_plain_verdict(&self) -> bool {
+        matches!(self, Self::Accept | Self::Drop | Self::Return | Self::Queue)
+    }
+
+    /// Whether the walk of this table goes on at the next rule after a match. `None`: not known.
+    pub fn goes_on(&self) -> Option<bool> {
+        match self {
+            Self::None
+            | Self::Continue
+            | Self::Log
+            | Self::Trace
+            | Self::Mark { .. }
+            | Self::Connmark
+            | Self::Notrack
+            | Self::Passes(_) => Some(true),
+            Self::Accept
+            | Self::Drop
+            | Self::Return
+            | Self::Queue
+            | Self::Jump(_)
+            | Self::Goto(_)
+            | Self::Reject { .. }
+            | Self::Dnat { .. }
+            | Self::Snat { .. }
+            | Self::Masquerade
+            | Self::Redirect { .. }
+            | Self::Netmap { .. }
+            | Self::Tproxy
+            | Self::Nfqueue { .. } => Some(false),
+            Self::Other(_) => None,
+        }
+    }
+}
