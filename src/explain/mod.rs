@@ -5,10 +5,18 @@
 //! the host ([`crate::context`]). What follows from the lines alone is said plainly; what follows from something
 //! else cites it; what nobody can know is said to be unknown.
 
+mod diff;
 mod phrase;
 mod story;
+mod subject;
+mod tell_story;
 mod told;
 
+pub use diff::{
+    Diff, DiffRow, DiffStep, RulesDiff, SiteDiff, TracedWay, WayDiff, diff, diff_rules,
+};
 pub use phrase::{Phrase, Run, RunKind};
 pub use story::{Advice, Chapter, Story, StoryStep, Term};
+pub use subject::{LinkFact, Seen, SnapshotFact, Subject, Wait};
+pub use tell_story::story;
 pub use told::{Distrust, Inferred, InferredAt, Lore, RulePlace, ToldStep, ToldVerdict};
