@@ -5,12 +5,29 @@
 //! the host ([`crate::context`]). What follows from the lines alone is said plainly; what follows from something
 //! else cites it; what nobody can know is said to be unknown.
 
+// The core: what the rule book and the host's context say of steps, ways and verdicts.
+mod cause;
+mod fit;
+mod infer;
+mod judge;
+mod nat;
+mod tell;
+mod told;
+
+// The story: the same as a person would tell it.
 mod diff;
 mod phrase;
 mod story;
 mod subject;
 mod tell_story;
-mod told;
+
+pub use cause::{RootCause, root_cause};
+pub use fit::{Contradiction, Trail, Witness, fit};
+pub use infer::infer;
+pub use judge::judge;
+pub use nat::nat_kind;
+pub use tell::tell;
+pub use told::{Distrust, Inferred, InferredAt, Lore, RulePlace, ToldStep, ToldVerdict};
 
 pub use diff::{
     Diff, DiffRow, DiffStep, RulesDiff, SiteDiff, TracedWay, WayDiff, diff, diff_rules,
@@ -19,4 +36,3 @@ pub use phrase::{Phrase, Run, RunKind};
 pub use story::{Advice, Chapter, Story, StoryStep, Term};
 pub use subject::{LinkFact, Seen, SnapshotFact, Subject, Wait};
 pub use tell_story::story;
-pub use told::{Distrust, Inferred, InferredAt, Lore, RulePlace, ToldStep, ToldVerdict};
