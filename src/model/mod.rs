@@ -14,7 +14,9 @@ mod names;
 mod outcome;
 mod packet;
 mod site;
+mod stop;
 mod time;
+mod traversal;
 
 pub use anomaly::{Anomaly, AnomalyKind, Gap, GapReason, Severity};
 pub use connection::{
@@ -35,4 +37,6 @@ pub use packet::{
     VerdictKind,
 };
 pub use site::{Hook, Layer, Site, SiteKind, Table};
+pub use stop::{Place, Stop, StopSet};
 pub use time::{Boot, Stamp, Uptime, WallTime};
+pub use traversal::ruled_out_by;
