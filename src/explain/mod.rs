@@ -10,6 +10,7 @@ mod story;
 
 // The core: what the rule book and the host's context say of steps, ways and verdicts.
 mod cause;
+mod chains;
 mod fit;
 mod infer;
 mod judge;
