@@ -30,15 +30,17 @@ pub(super) struct Anomalies {
 
 impl Anomalies {
     pub(super) async fn run(self, global: &Global) -> Outcome {
-        let store = database::open_read_only(global).await?;
-        let count = match global.output {
-            Format::Table => self.page(global, &store).await?,
-            format => write_all(format, &store).await?,
-        };
-        if count == 0 {
-            talk::note(global, "everything was understood");
-        }
-        Ok(Ending::found(count > 0))
+        database::read(global, async |store| {
+            let count = match global.output {
+                Format::Table => self.page(global, store).await?,
+                format => write_all(format, store).await?,
+            };
+            if count == 0 {
+                talk::note(global, "everything was understood");
+            }
+            Ok(Ending::found(count > 0))
+        })
+        .await
     }
 
     /// Groups by kind, the worst first. Of each kind only the lines that are shown are read.

@@ -12,6 +12,7 @@ mod demo;
 mod failure;
 mod ingest;
 mod json;
+mod list;
 mod output;
 mod packets;
 mod paint;

@@ -70,8 +70,7 @@ impl Show {
             Failure::from(anyhow::Error::new(error))
                 .hint("`tracecol connections` lists connections with their ids")
         })?;
-        let store = database::open_read_only(global).await?;
-        self.show(global, &store, &id).await
+        database::read(global, async |store| self.show(global, store, &id).await).await
     }
 
     /// Lanes of a connection in a store that is open already.

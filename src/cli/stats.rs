@@ -20,13 +20,15 @@ pub(super) struct StatsCommand {}
 
 impl StatsCommand {
     pub(super) async fn run(self, global: &Global) -> Outcome {
-        let store = database::open_read_only(global).await?;
-        let stats = store.stats().await?;
-        match global.output {
-            Format::Table => page(global, &stats, store.path())?,
-            _ => data(global.output, &stats)?,
-        }
-        Ok(Ending::Done)
+        database::read(global, async |store| {
+            let stats = store.stats().await?;
+            match global.output {
+                Format::Table => page(global, &stats, store.path())?,
+                _ => data(global.output, &stats)?,
+            }
+            Ok(Ending::Done)
+        })
+        .await
     }
 }
 
