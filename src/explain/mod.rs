@@ -7,8 +7,23 @@
 
 mod phrase;
 mod story;
+
+// The core: what the rule book and the host's context say of steps, ways and verdicts.
+mod cause;
+mod fit;
+mod infer;
+mod judge;
+mod nat;
+mod tell;
 mod told;
 
 pub use phrase::{Phrase, Run, RunKind};
 pub use story::{Advice, Chapter, Story, StoryStep, Term};
+
+pub use cause::{RootCause, root_cause};
+pub use fit::{Contradiction, Trail, Witness, fit};
+pub use infer::infer;
+pub use judge::judge;
+pub use nat::nat_kind;
+pub use tell::tell;
 pub use told::{Distrust, Inferred, InferredAt, Lore, RulePlace, ToldStep, ToldVerdict};
