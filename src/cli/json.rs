@@ -1,6 +1,7 @@
 //! Rows of the database as the JSON of the contract.
 
-use crate::model::SourceId;
+use crate::cli::lore::Library;
+use crate::model::{self, SourceId};
 use crate::store::{
     AnomalyRow, ConnectionRow, GapRow, HostName, LinkEnd, LinkRow, PacketRow, Stats,
 };
@@ -8,16 +9,26 @@ use crate::wire;
 
 /// A connection.
 pub(super) fn connection(row: &ConnectionRow) -> wire::Connection {
-    wire::Connection::new(&row.connection, &row.id.to_string(), host(&row.host), links(&row.links))
+    let told = wire::ToldConnection::default();
+    let id = row.id.to_string();
+    wire::Connection::new(&row.connection, &told, &id, host(&row.host), links(&row.links))
 }
 
 /// A packet with its steps.
-pub(super) fn packet(row: &PacketRow) -> wire::Packet {
+pub(super) fn packet(
+    row: &PacketRow,
+    of: Option<&model::Connection>,
+    library: &Library,
+) -> wire::Packet {
+    let lore = library.of(&row.host, row.packet.first.wall);
+    let (steps, inferred) = lore.tell(row, of);
+    let told = wire::Told { steps: &steps, inferred: &inferred, verdict_rule: None };
     let connection = row.connection_id.map(|id| id.to_string());
     let source = |id: SourceId| row.source_name(id).unwrap_or_default().to_owned();
     let id = row.id.to_string();
     wire::Packet::new(
         &row.packet,
+        &told,
         &id,
         connection.as_deref(),
         host(&row.host),

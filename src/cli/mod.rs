@@ -13,6 +13,7 @@ mod failure;
 mod ingest;
 mod json;
 mod list;
+mod lore;
 mod output;
 mod packets;
 mod paint;

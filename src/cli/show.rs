@@ -6,10 +6,11 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::args::Global;
 use crate::cli::failure::{Ending, Failure, Outcome};
+use crate::cli::lore::Library;
 use crate::cli::output::{self, Format};
 use crate::cli::times::{Detail, TimeStyle};
 use crate::cli::{csv, database, json, paint, talk};
-use crate::model::{LinkKind, Position, SourceId, Stamp};
+use crate::model::{Connection, LinkKind, Position, SourceId, Stamp};
 use crate::render::{
     Facts, Lane, Text, duration, escape, escape_text, head, kernel_line, lanes, words,
 };
@@ -60,6 +61,7 @@ enum View {
 /// What is shown: packets, and the connection they belong to.
 struct Subject {
     connection: Option<ConnectionRow>,
+    library: Library,
     /// In the order in which they came; with ARP packets that others waited for.
     packets: Vec<PacketRow>,
 }
@@ -134,6 +136,12 @@ impl Show {
 }
 
 impl Subject {
+    /// The connection that a packet belongs to; an ARP packet that others waited for belongs to none.
+    fn of(&self, row: &PacketRow) -> Option<&Connection> {
+        let own = self.connection.as_ref().filter(|own| Some(own.id) == row.connection_id)?;
+        Some(&own.connection)
+    }
+
     /// Offsets count from the connection's first line.
     fn base(&self) -> Stamp {
         let packet = || self.packets.first().map(|row| row.packet.first);
@@ -142,12 +150,13 @@ impl Subject {
 }
 
 async fn find(store: &Store, id: &PublicId) -> Result<Option<Subject>, Failure> {
+    let library = Library::load(store).await?;
     match id.kind() {
         IdKind::Connection => {
             let Some(row) = store.connection(id).await? else { return Ok(None) };
             let mut packets = store.packets_of(id).await?;
             add_waits(store, &mut packets).await?;
-            Ok(Some(Subject { connection: Some(row), packets }))
+            Ok(Some(Subject { connection: Some(row), packets, library }))
         }
         IdKind::Packet => {
             let Some(row) = store.packet(id).await? else { return Ok(None) };
@@ -155,7 +164,7 @@ async fn find(store: &Store, id: &PublicId) -> Result<Option<Subject>, Failure> 
                 Some(connection) => store.connection(connection).await?,
                 None => None,
             };
-            Ok(Some(Subject { connection, packets: vec![row] }))
+            Ok(Some(Subject { connection, packets: vec![row], library }))
         }
     }
 }
@@ -264,7 +273,11 @@ fn source_name(id: SourceId, row: &PacketRow) -> String {
 }
 
 fn write_json(format: Format, subject: &Subject) -> Result<(), Failure> {
-    let packets: Vec<wire::Packet> = subject.packets.iter().map(json::packet).collect();
+    let packets: Vec<wire::Packet> = subject
+        .packets
+        .iter()
+        .map(|row| json::packet(row, subject.of(row), &subject.library))
+        .collect();
     let text = match &subject.connection {
         Some(row) => {
             let connection = wire::ConnectionWithPackets {

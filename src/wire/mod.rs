@@ -11,8 +11,8 @@ mod stats;
 mod step;
 
 pub use anomaly::Anomaly;
-pub use connection::{Connection, ConnectionWithPackets, Directions, Nat, Side};
-pub use packet::{Arp, Icmp, Inner, Packet, Tcp, Udp};
-pub use parts::{Host, Link, LinkOther, Verdict, wall_time};
+pub use connection::{Connection, ConnectionWithPackets, Directions, Nat, Side, ToldConnection};
+pub use packet::{Arp, Icmp, Inner, Packet, Tcp, Told, Udp};
+pub use parts::{Host, Link, LinkOther, RuleText, Verdict, wall_time};
 pub use stats::{Gap, Lines, Stats};
 pub use step::{Line, Step};
