@@ -8,8 +8,9 @@ use crate::cli::args::Global;
 use crate::cli::failure::{Ending, Failure, Outcome};
 use crate::cli::output::{self, Format, List};
 use crate::cli::talk::{DIM, many};
-use crate::cli::{csv, database, json, talk};
+use crate::cli::{csv, database, talk};
 use crate::model::{AnomalyKind, Severity};
+use crate::query::json;
 use crate::render::{escape, escape_text, grouped};
 use crate::store::{AnomalyQuery, AnomalyRow, Store};
 

@@ -11,8 +11,9 @@ use crate::cli::list::{ListArgs, Pages};
 use crate::cli::output::{self, Format, List};
 use crate::cli::table::{self, Entry, Head, numbers, text, verdict_colour};
 use crate::cli::times::{Detail, TimeStyle};
-use crate::cli::{csv, database, json, talk};
+use crate::cli::{csv, database, talk};
 use crate::model::{Connection, NatChange, NatKind};
+use crate::query::json;
 use crate::render::{endpoint, escape, escape_text, grouped, nat_name};
 use crate::store::{ConnectionQuery, ConnectionRow};
 

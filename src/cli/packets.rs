@@ -1,6 +1,5 @@
 //! `tracecol packets`: one row a packet, those without a connection too.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use clap::Args;
@@ -8,15 +7,14 @@ use clap::Args;
 use crate::cli::args::{FILTER_HELP, Global};
 use crate::cli::failure::{Ending, Failure, Outcome};
 use crate::cli::list::{ListArgs, Pages};
-use crate::cli::lore::Library;
 use crate::cli::output::{self, Format, List};
 use crate::cli::table::{self, Entry, Head, numbers, text, verdict_colour};
 use crate::cli::times::{Detail, TimeStyle};
-use crate::cli::{csv, database, json, talk};
-use crate::filter::{Expr, Term};
-use crate::model::{Connection, Direction, Endpoint, Packet};
+use crate::cli::{csv, database, talk};
+use crate::model::{Direction, Endpoint, Packet};
+use crate::query::{Library, json, packet_connections};
 use crate::render::{endpoint, escape, packet_title};
-use crate::store::{ConnectionQuery, Order, PacketQuery, PacketRow, PublicId, Store, StoreError};
+use crate::store::{PacketQuery, PacketRow, Store};
 
 /// List packets, newest first.
 #[derive(Debug, Args)]
@@ -56,31 +54,14 @@ async fn write_json(
     let library = Library::load(store).await?;
     let mut list = List::new(output::data(), format);
     while let Some(rows) = pages.next().await? {
-        let connections = connections_of(store, &rows).await?;
+        let connections = packet_connections(store, &rows).await?;
         for row in &rows {
             let own = row.connection_id.and_then(|id| connections.get(&id));
-            list.push(&json::packet(row, own, &library))?;
+            let lore = library.of(&row.host, row.packet.first.wall);
+            list.push(&json::packet(row, own, &lore))?;
         }
     }
     Ok(list.finish()?)
-}
-
-/// The connections that packets belong to.
-async fn connections_of(
-    store: &Store,
-    rows: &[PacketRow],
-) -> Result<BTreeMap<PublicId, Connection>, StoreError> {
-    let ids: BTreeSet<String> =
-        rows.iter().filter_map(|row| row.connection_id).map(|id| id.to_string()).collect();
-    let filter = Expr::Term(Term::Id(ids.into_iter().collect()));
-    let query = ConnectionQuery {
-        filter: Some(filter),
-        order: Order::OldestFirst,
-        limit: None,
-        after: None,
-    };
-    let found = store.connections(&query).await?;
-    Ok(found.into_iter().map(|row| (row.id, row.connection)).collect())
 }
 
 async fn write_table(global: &Global, pages: &mut Pages<'_, PacketQuery>) -> Result<u64, Failure> {

@@ -9,8 +9,9 @@ use crate::cli::args::Global;
 use crate::cli::failure::{Ending, Failure, Outcome};
 use crate::cli::output::{self, Format};
 use crate::cli::talk::{DIM, bytes};
-use crate::cli::{csv, database, json};
+use crate::cli::{csv, database};
 use crate::model::Counts;
+use crate::query::json;
 use crate::render::{escape_text, grouped};
 use crate::store::Stats;
 

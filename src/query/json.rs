@@ -1,26 +1,21 @@
 //! Rows of the database as the JSON of the contract.
 
-use crate::cli::lore::Library;
 use crate::model::{self, SourceId};
+use crate::query::HostLore;
 use crate::store::{
     AnomalyRow, ConnectionRow, GapRow, HostName, LinkEnd, LinkRow, PacketRow, Stats,
 };
 use crate::wire;
 
 /// A connection.
-pub(super) fn connection(row: &ConnectionRow) -> wire::Connection {
+pub fn connection(row: &ConnectionRow) -> wire::Connection {
     let told = wire::ToldConnection::default();
     let id = row.id.to_string();
     wire::Connection::new(&row.connection, &told, &id, host(&row.host), links(&row.links))
 }
 
 /// A packet with its steps.
-pub(super) fn packet(
-    row: &PacketRow,
-    of: Option<&model::Connection>,
-    library: &Library,
-) -> wire::Packet {
-    let lore = library.of(&row.host, row.packet.first.wall);
+pub fn packet(row: &PacketRow, of: Option<&model::Connection>, lore: &HostLore) -> wire::Packet {
     let (steps, inferred) = lore.tell(row, of);
     let told = wire::Told { steps: &steps, inferred: &inferred, verdict_rule: None };
     let connection = row.connection_id.map(|id| id.to_string());
@@ -38,12 +33,12 @@ pub(super) fn packet(
 }
 
 /// An anomaly.
-pub(super) fn anomaly(row: &AnomalyRow) -> wire::Anomaly {
+pub fn anomaly(row: &AnomalyRow) -> wire::Anomaly {
     wire::Anomaly::new(&row.anomaly, &row.source)
 }
 
 /// Statistics.
-pub(super) fn stats(stats: &Stats) -> wire::Stats {
+pub fn stats(stats: &Stats) -> wire::Stats {
     let gap = |row: &GapRow| wire::Gap::new(&row.gap, &row.source);
     wire::Stats::new(
         &stats.counts,

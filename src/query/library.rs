@@ -1,44 +1,48 @@
 //! What is known beside the log, host by host and moment by moment, for everything that is told.
 
-use crate::cli::failure::Failure;
+use std::sync::Arc;
+
 use crate::context::HostContext;
 use crate::explain::{Distrust, Inferred, Lore, ToldStep, infer, tell};
 use crate::model::{Connection, LinkKind, WallTime};
 use crate::rulebook::Moment;
-use crate::store::{HostName, PacketRow, Store};
+use crate::store::{HostName, PacketRow, Store, StoreError};
 
 /// The snapshots of a database, read and sorted by host.
 #[derive(Debug, Default)]
-pub(super) struct Library {}
+pub struct Library {}
 
 /// What is known of one host at one moment.
 #[derive(Debug, Default)]
-pub(super) struct HostLore {
+pub struct HostLore {
     rules: Moment,
     distrust: Distrust,
     context: Option<HostContext>,
 }
 
 impl Library {
+    /// Reads the snapshots of a database.
     #[expect(clippy::unused_async, reason = "it will ask the store")]
-    pub(super) async fn load(store: &Store) -> Result<Self, Failure> {
+    pub async fn load(store: &Store) -> Result<Self, StoreError> {
         let _ = store;
         Ok(Self::default())
     }
 
-    pub(super) fn of(&self, host: &HostName, at: Option<WallTime>) -> HostLore {
+    /// What is known of a host at a time.
+    pub fn of(&self, host: &HostName, at: Option<WallTime>) -> Arc<HostLore> {
         let _ = (self, host, at);
-        HostLore::default()
+        Arc::default()
     }
 }
 
 impl HostLore {
-    pub(super) fn lore(&self) -> Lore<'_> {
+    /// For telling.
+    pub fn lore(&self) -> Lore<'_> {
         Lore { rules: &self.rules, distrust: &self.distrust, context: self.context.as_ref() }
     }
 
     /// A packet's steps with their rules, and the steps between them that no line shows.
-    pub(super) fn tell<'a>(
+    pub fn tell<'a>(
         &self,
         row: &'a PacketRow,
         connection: Option<&Connection>,
