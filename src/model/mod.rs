@@ -14,6 +14,7 @@ mod names;
 mod outcome;
 mod packet;
 mod site;
+mod tally;
 mod time;
 
 pub use anomaly::{Anomaly, AnomalyKind, Gap, GapReason, Severity};
@@ -35,4 +36,5 @@ pub use packet::{
     VerdictKind,
 };
 pub use site::{Hook, Layer, Site, SiteKind, Table};
+pub use tally::VerdictTally;
 pub use time::{Boot, Stamp, Uptime, WallTime};
