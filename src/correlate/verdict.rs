@@ -9,8 +9,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::packet::{OpenPacket, OpenStep};
-use super::place::{Stop, StopSet};
-use crate::model::{Layer, Site, SiteKind, Table, Verdict, VerdictEvidence, VerdictKind};
+use crate::model::{
+    Layer, Site, SiteKind, Stop, StopSet, Table, Verdict, VerdictEvidence, VerdictKind,
+};
 
 /// More sites than this are not remembered as letting packets on.
 const SITES: usize = 4_096;
