@@ -342,7 +342,8 @@ impl HostMachine {
             if let Some(direction) = open.direction {
                 connection.forget_packet(direction, packet);
                 if direction != Direction::Related && !open.is_piece {
-                    connection.tally.add(&verdict, direction == Direction::Reply);
+                    let is_reply = direction == Direction::Reply;
+                    connection.tally.add(verdict.kind, is_reply, || verdict.clone());
                 }
             }
         }

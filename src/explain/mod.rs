@@ -5,9 +5,6 @@
 //! the host ([`crate::context`]). What follows from the lines alone is said plainly; what follows from something
 //! else cites it; what nobody can know is said to be unknown.
 
-mod phrase;
-mod story;
-
 // The core: what the rule book and the host's context say of steps, ways and verdicts.
 mod cause;
 mod chains;
@@ -18,8 +15,12 @@ mod nat;
 mod tell;
 mod told;
 
-pub use phrase::{Phrase, Run, RunKind};
-pub use story::{Advice, Chapter, Story, StoryStep, Term};
+// The story: the same as a person would tell it.
+mod diff;
+mod phrase;
+mod story;
+mod subject;
+mod tell_story;
 
 pub use cause::{RootCause, root_cause};
 pub use fit::{Contradiction, Trail, Witness, fit};
@@ -28,3 +29,11 @@ pub use judge::judge;
 pub use nat::nat_kind;
 pub use tell::tell;
 pub use told::{Distrust, Inferred, InferredAt, Lore, RulePlace, ToldStep, ToldVerdict};
+
+pub use diff::{
+    Diff, DiffRow, DiffStep, RulesDiff, SiteDiff, TracedWay, WayDiff, diff, diff_rules,
+};
+pub use phrase::{Phrase, Run, RunKind};
+pub use story::{Advice, Chapter, Story, StoryStep, Term};
+pub use subject::{LinkFact, Seen, SnapshotFact, Subject, Wait};
+pub use tell_story::story;

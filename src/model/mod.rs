@@ -15,6 +15,7 @@ mod outcome;
 mod packet;
 mod site;
 mod stop;
+mod tally;
 mod time;
 mod traversal;
 
@@ -38,5 +39,6 @@ pub use packet::{
 };
 pub use site::{Hook, Layer, Site, SiteKind, Table};
 pub use stop::{Place, Stop, StopSet};
+pub use tally::VerdictTally;
 pub use time::{Boot, Stamp, Uptime, WallTime};
 pub use traversal::ruled_out_by;
