@@ -65,4 +65,6 @@ pub mod source;
 
 pub mod pipeline;
 
+pub mod query;
+
 pub mod cli;

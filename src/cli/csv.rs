@@ -2,14 +2,14 @@
 
 use std::io::Write;
 
-use crate::cli::connections;
 use crate::cli::failure::Failure;
+use crate::cli::list::Pages;
 use crate::cli::output;
-use crate::cli::packets::{self, devices, ends};
+use crate::cli::packets::{devices, ends};
 use crate::cli::stats::kinds;
 use crate::model::{Connection, Endpoint, Stamp};
 use crate::render::{endpoint, escape, packet_title, site_name};
-use crate::store::{AnomalyRow, ConnectionRow, PacketRow, Stats};
+use crate::store::{AnomalyRow, ConnectionQuery, ConnectionRow, PacketQuery, PacketRow, Stats};
 
 /// Everything log-derived is escaped: spreadsheets and terminals are both easily led astray.
 type Record = Vec<String>;
@@ -85,7 +85,7 @@ const STEP: [&str; 13] = [
 ];
 
 /// Writes connections.
-pub(super) async fn connections(pages: &mut connections::Pages<'_>) -> Result<u64, Failure> {
+pub(super) async fn connections(pages: &mut Pages<'_, ConnectionQuery>) -> Result<u64, Failure> {
     let mut table = Table::new(&CONNECTION)?;
     while let Some(rows) = pages.next().await? {
         for row in &rows {
@@ -96,7 +96,7 @@ pub(super) async fn connections(pages: &mut connections::Pages<'_>) -> Result<u6
 }
 
 /// Writes packets.
-pub(super) async fn packets(pages: &mut packets::Pages<'_>) -> Result<u64, Failure> {
+pub(super) async fn packets(pages: &mut Pages<'_, PacketQuery>) -> Result<u64, Failure> {
     let mut table = Table::new(&PACKET)?;
     while let Some(rows) = pages.next().await? {
         for row in &rows {

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::cli::args::Global;
-use crate::cli::connections::{self, Pages};
+use crate::cli::connections;
 use crate::cli::failure::{Ending, Failure, Outcome};
+use crate::cli::list::Pages;
 use crate::cli::output::Format;
 use crate::cli::show::Show;
 use crate::cli::talk::{self, HINT};

@@ -11,7 +11,7 @@ mod database;
 mod demo;
 mod failure;
 mod ingest;
-mod json;
+mod list;
 mod output;
 mod packets;
 mod paint;

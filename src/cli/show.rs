@@ -8,12 +8,13 @@ use crate::cli::args::Global;
 use crate::cli::failure::{Ending, Failure, Outcome};
 use crate::cli::output::{self, Format};
 use crate::cli::times::{Detail, TimeStyle};
-use crate::cli::{csv, database, json, paint, talk};
-use crate::model::{LinkKind, Position, SourceId, Stamp};
+use crate::cli::{csv, database, paint, talk};
+use crate::model::{Position, SourceId, Stamp};
+use crate::query::{Library, Subject, json};
 use crate::render::{
     Facts, Lane, Text, duration, escape, escape_text, head, kernel_line, lanes, words,
 };
-use crate::store::{ConnectionRow, IdKind, LinkEnd, LinkRow, PacketRow, PublicId, Store};
+use crate::store::{ConnectionRow, LinkEnd, LinkRow, PacketRow, PublicId, Store};
 use crate::wire;
 
 /// More packets are drawn only when asked for.
@@ -57,21 +58,13 @@ enum View {
     Lines,
 }
 
-/// What is shown: packets, and the connection they belong to.
-struct Subject {
-    connection: Option<ConnectionRow>,
-    /// In the order in which they came; with ARP packets that others waited for.
-    packets: Vec<PacketRow>,
-}
-
 impl Show {
     pub(super) async fn run(self, global: &Global) -> Outcome {
         let id: PublicId = self.id.parse().map_err(|error| {
             Failure::from(anyhow::Error::new(error))
                 .hint("`tracecol connections` lists connections with their ids")
         })?;
-        let store = database::open_read_only(global).await?;
-        self.show(global, &store, &id).await
+        database::read(global, async |store| self.show(global, store, &id).await).await
     }
 
     /// Lanes of a connection in a store that is open already.
@@ -82,7 +75,8 @@ impl Show {
     }
 
     async fn show(&self, global: &Global, store: &Store, id: &PublicId) -> Outcome {
-        let Some(subject) = find(store, id).await? else {
+        let library = Library::load(store).await?;
+        let Some(subject) = Subject::find(store, &library, id).await? else {
             talk::note(global, &format!("nothing in this database has the id {id}"));
             return Ok(Ending::Nothing);
         };
@@ -102,7 +96,7 @@ impl Show {
             pages.push(head(&row.connection, &facts(row, global.times()), width));
         }
         let shown = &subject.packets[..subject.packets.len().min(self.limit)];
-        let base = subject.base();
+        let base = base(subject);
         let rows: Vec<Lane<'_>> = shown
             .iter()
             .map(|row| Lane { packet: &row.packet, notes: notes(row, &subject.packets) })
@@ -134,55 +128,10 @@ impl Show {
     }
 }
 
-impl Subject {
-    /// Offsets count from the connection's first line.
-    fn base(&self) -> Stamp {
-        let packet = || self.packets.first().map(|row| row.packet.first);
-        self.connection.as_ref().map(|row| row.connection.first).or_else(packet).unwrap_or_default()
-    }
-}
-
-async fn find(store: &Store, id: &PublicId) -> Result<Option<Subject>, Failure> {
-    match id.kind() {
-        IdKind::Connection => {
-            let Some(row) = store.connection(id).await? else { return Ok(None) };
-            let mut packets = store.packets_of(id).await?;
-            add_waits(store, &mut packets).await?;
-            Ok(Some(Subject { connection: Some(row), packets }))
-        }
-        IdKind::Packet => {
-            let Some(row) = store.packet(id).await? else { return Ok(None) };
-            let connection = match &row.connection_id {
-                Some(connection) => store.connection(connection).await?,
-                None => None,
-            };
-            Ok(Some(Subject { connection, packets: vec![row] }))
-        }
-    }
-}
-
-/// Adds the ARP packets that some packet waited for, in their places.
-async fn add_waits(store: &Store, packets: &mut Vec<PacketRow>) -> Result<(), Failure> {
-    let waits: Vec<PublicId> = packets
-        .iter()
-        .flat_map(|row| &row.links)
-        .filter(|link| link.kind == LinkKind::ArpWait)
-        .filter_map(|link| match link.other {
-            LinkEnd::Packet(id) => Some(id),
-            LinkEnd::Connection(_) => None,
-        })
-        .collect();
-    for id in waits {
-        if packets.iter().all(|row| row.id != id)
-            && let Some(row) = store.packet(&id).await?
-        {
-            packets.push(row);
-        }
-    }
-    packets.sort_by_key(|row| {
-        (row.packet.boot, row.packet.first.uptime, row.packet.first.wall, row.packet.key)
-    });
-    Ok(())
+/// Offsets count from the connection's first line.
+fn base(subject: &Subject) -> Stamp {
+    let packet = || subject.packets.first().map(|row| row.packet.first);
+    subject.connection.as_ref().map(|row| row.connection.first).or_else(packet).unwrap_or_default()
 }
 
 fn facts(row: &ConnectionRow, times: TimeStyle) -> Facts {
@@ -265,7 +214,10 @@ fn source_name(id: SourceId, row: &PacketRow) -> String {
 }
 
 fn write_json(format: Format, subject: &Subject) -> Result<(), Failure> {
-    let packets: Vec<wire::Packet> = subject.packets.iter().map(json::packet).collect();
+    let packets: Vec<wire::Packet> = subject
+        .packets()
+        .map(|(row, lore)| json::packet(row, subject.connection_of(row), lore))
+        .collect();
     let text = match &subject.connection {
         Some(row) => {
             let connection = wire::ConnectionWithPackets {

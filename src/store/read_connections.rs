@@ -1,6 +1,7 @@
 //! Connections out of the database, as the model knows them.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use foldhash::HashMap;
 use sqlx::sqlite::SqliteRow;
@@ -26,8 +27,13 @@ pub struct ConnectionRow {
     pub id: PublicId,
     /// The host that saw it.
     pub host: HostName,
-    /// The connection.
+    /// The connection. Its verdict and translations are the told ones, where the rules tell any, and its reply tuple
+    /// holds what conntrack's own record adds.
     pub connection: Connection,
+    /// The text of the rule that decided, when the rules tell it.
+    pub verdict_rule: Option<Arc<str>>,
+    /// The texts of the rules that translated, one for each of `connection.nat`.
+    pub nat_rules: Vec<Option<Arc<str>>>,
     /// Its links.
     pub links: Vec<LinkRow>,
 }
@@ -78,6 +84,8 @@ impl Reader<'_> {
             rows.push(ConnectionRow {
                 id: self.public_id(IdKind::Connection, connection.key).await?,
                 host: HostName::clone(&host),
+                verdict_rule: None,
+                nat_rules: vec![None; connection.nat.len()],
                 connection,
                 links: links.remove(&key).unwrap_or_default(),
             });

@@ -1,6 +1,7 @@
 //! Packets out of the database, line by line as they were.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use foldhash::HashMap;
 use sqlx::sqlite::SqliteRow;
@@ -17,6 +18,7 @@ use crate::store::names::HostName;
 use crate::store::read::Reader;
 use crate::store::read_connections::VerdictColumns;
 use crate::store::read_links::{LinkRow, list};
+use crate::store::read_rules::StepRule;
 use crate::store::words::Coded as _;
 
 /// A packet with what surrounds it.
@@ -28,8 +30,12 @@ pub struct PacketRow {
     pub connection_id: Option<PublicId>,
     /// The host that saw it.
     pub host: HostName,
-    /// The packet.
+    /// The packet. Its verdict is the told one, when the rules tell one.
     pub packet: Packet,
+    /// The text of the rule that decided, when the rules tell it.
+    pub verdict_rule: Option<Arc<str>>,
+    /// What the rules tell of its steps, one for each of `packet.steps`.
+    pub rules: Vec<Option<StepRule>>,
     /// The names of the sources in which its lines stand.
     pub sources: Vec<(SourceId, String)>,
     /// Its links.
@@ -101,6 +107,8 @@ impl Reader<'_> {
                 connection_id,
                 host: HostName::clone(&host),
                 sources: self.sources_of(&packet).await?,
+                verdict_rule: None,
+                rules: vec![None; packet.steps.len()],
                 packet,
                 links: links.remove(&key).unwrap_or_default(),
             });

@@ -14,10 +14,10 @@ mod step;
 mod story;
 
 pub use anomaly::Anomaly;
-pub use connection::{Connection, ConnectionWithPackets, Directions, Nat, Side};
+pub use connection::{Connection, ConnectionWithPackets, Directions, Nat, Side, ToldConnection};
 pub use diff::{Diff, DiffRow, DiffStep, RulesDiff, SiteDiff, WayDiff};
-pub use packet::{Arp, Icmp, Inner, Packet, Tcp, Udp};
-pub use parts::{Host, Link, LinkOther, Verdict, wall_time};
+pub use packet::{Arp, Icmp, Inner, Packet, Tcp, Told, Udp};
+pub use parts::{Host, Link, LinkOther, RuleText, Verdict, wall_time};
 pub use sentence::{Place, Run, Sentence};
 pub use stats::{Gap, Lines, Stats};
 pub use step::{Line, Step};

@@ -1,23 +1,29 @@
 //! Rows of the database as the JSON of the contract.
 
-use crate::model::SourceId;
+use crate::model::{self, SourceId};
+use crate::query::HostLore;
 use crate::store::{
     AnomalyRow, ConnectionRow, GapRow, HostName, LinkEnd, LinkRow, PacketRow, Stats,
 };
 use crate::wire;
 
 /// A connection.
-pub(super) fn connection(row: &ConnectionRow) -> wire::Connection {
-    wire::Connection::new(&row.connection, &row.id.to_string(), host(&row.host), links(&row.links))
+pub fn connection(row: &ConnectionRow) -> wire::Connection {
+    let told = wire::ToldConnection::default();
+    let id = row.id.to_string();
+    wire::Connection::new(&row.connection, &told, &id, host(&row.host), links(&row.links))
 }
 
 /// A packet with its steps.
-pub(super) fn packet(row: &PacketRow) -> wire::Packet {
+pub fn packet(row: &PacketRow, of: Option<&model::Connection>, lore: &HostLore) -> wire::Packet {
+    let (steps, inferred) = lore.tell(row, of);
+    let told = wire::Told { steps: &steps, inferred: &inferred, verdict_rule: None };
     let connection = row.connection_id.map(|id| id.to_string());
     let source = |id: SourceId| row.source_name(id).unwrap_or_default().to_owned();
     let id = row.id.to_string();
     wire::Packet::new(
         &row.packet,
+        &told,
         &id,
         connection.as_deref(),
         host(&row.host),
@@ -27,12 +33,12 @@ pub(super) fn packet(row: &PacketRow) -> wire::Packet {
 }
 
 /// An anomaly.
-pub(super) fn anomaly(row: &AnomalyRow) -> wire::Anomaly {
+pub fn anomaly(row: &AnomalyRow) -> wire::Anomaly {
     wire::Anomaly::new(&row.anomaly, &row.source)
 }
 
 /// Statistics.
-pub(super) fn stats(stats: &Stats) -> wire::Stats {
+pub fn stats(stats: &Stats) -> wire::Stats {
     let gap = |row: &GapRow| wire::Gap::new(&row.gap, &row.source);
     wire::Stats::new(
         &stats.counts,
