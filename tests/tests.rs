@@ -10,6 +10,7 @@ mod lab;
 mod parse;
 mod properties;
 mod store;
+mod story;
 mod tidy;
 mod truth;
 mod walkthroughs;
