@@ -10,6 +10,8 @@ mod cause;
 mod chains;
 mod course;
 mod fit;
+mod fit_lines;
+mod fit_order;
 mod imply;
 mod infer;
 mod judge;
