@@ -88,7 +88,7 @@ pub struct Address {
 }
 
 /// What a route does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RouteKind {
     /// To a neighbour or a gateway.
     Unicast,
@@ -155,7 +155,9 @@ pub struct PolicyRule {
     pub mark: Option<(u32, u32)>,
     /// `iif`; `lo` for what the host itself sends.
     pub input: Option<IfName>,
-    /// Whether it has a condition that is not listed here (`oif`, ports, owner, `tos` …).
+    /// `oif`: for what the host's own sockets send that are bound to that device.
+    pub output: Option<IfName>,
+    /// Whether it has a condition that is not listed here (protocol, ports, owner, `tos` …).
     pub has_more: bool,
     /// The table it asks; none for rules that do something else.
     pub table: Option<Box<str>>,

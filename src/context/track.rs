@@ -69,6 +69,22 @@ impl ConntrackTuple {
         Self { src: self.dst, dst: self.src, sport: self.dport, dport: self.sport, ..self }
     }
 
+    /// From the words of the model; none when an address is not known.
+    pub fn of(tuple: &Tuple, icmp_id: Option<u16>) -> Option<Self> {
+        Some(Self {
+            src: tuple.src.addr?,
+            dst: tuple.dst.addr?,
+            sport: tuple.src.port,
+            dport: tuple.dst.port,
+            icmp_id,
+        })
+    }
+
+    /// One of the tuple and its inverse, the same for both: what a connection's packets of both directions share.
+    fn name(self) -> Self {
+        if (self.src, self.sport) <= (self.dst, self.dport) { self } else { self.inverted() }
+    }
+
     /// The tuple in the words of the model.
     pub fn tuple(self) -> Tuple {
         Tuple {
@@ -92,6 +108,11 @@ impl ConntrackEntry {
 impl Conntrack {
     /// Adds an entry.
     pub fn push(&mut self, entry: ConntrackEntry) {
+        let place = self.entries.len();
+        let names = [entry.original.name(), entry.reply.name()];
+        for name in &names[..if names[0] == names[1] { 1 } else { 2 }] {
+            self.places.entry((entry.protocol, *name)).or_default().push(place);
+        }
         self.entries.push(entry);
     }
 
@@ -102,9 +123,10 @@ impl Conntrack {
         protocol: Protocol,
         tuple: &Tuple,
         icmp_id: Option<u16>,
-    ) -> Vec<&ConntrackEntry> {
-        let _ = (&self.places, protocol, tuple, icmp_id);
-        Vec::new()
+    ) -> impl Iterator<Item = &ConntrackEntry> {
+        let tuple = ConntrackTuple::of(tuple, icmp_id);
+        let places = tuple.and_then(|tuple| self.places.get(&(protocol.0, tuple.name())));
+        places.into_iter().flatten().filter_map(|place| self.entries.get(*place))
     }
 }
 
@@ -122,13 +144,28 @@ impl PartialEq for Conntrack {
     }
 }
 
+impl Extend<ConntrackEntry> for Conntrack {
+    fn extend<T: IntoIterator<Item = ConntrackEntry>>(&mut self, entries: T) {
+        for entry in entries {
+            self.push(entry);
+        }
+    }
+}
+
 impl FromIterator<ConntrackEntry> for Conntrack {
     fn from_iter<T: IntoIterator<Item = ConntrackEntry>>(entries: T) -> Self {
         let mut all = Self::default();
-        for entry in entries {
-            all.push(entry);
-        }
+        all.extend(entries);
         all
+    }
+}
+
+impl IntoIterator for Conntrack {
+    type Item = ConntrackEntry;
+    type IntoIter = std::vec::IntoIter<ConntrackEntry>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.entries.into_iter()
     }
 }
 

@@ -1,11 +1,12 @@
 //! What is known beside the log, host by host and moment by moment, for everything that is told.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::context::HostContext;
 use crate::explain::{Distrust, Inferred, Lore, ToldStep, infer, tell};
 use crate::model::{Connection, LinkKind, WallTime};
-use crate::rulebook::Moment;
+use crate::rulebook::{Moment, Revision};
 use crate::store::{HostName, PacketRow, Store, StoreError};
 
 /// The snapshots of a database, read and sorted by host.
@@ -33,12 +34,29 @@ impl Library {
         let _ = (self, host, at);
         Arc::default()
     }
+
+    /// The rule sets of one snapshot, the last of each family; none when there is no such snapshot of rules.
+    pub fn snapshot(&self, id: i64) -> Option<Moment> {
+        let _ = (self, id);
+        None
+    }
+
+    /// The addresses of the containers of this name, on any host.
+    pub fn addresses_of(&self, container: &str) -> Vec<IpAddr> {
+        let _ = (self, container);
+        Vec::new()
+    }
 }
 
 impl HostLore {
     /// For telling.
     pub fn lore(&self) -> Lore<'_> {
         Lore { rules: &self.rules, distrust: &self.distrust, context: self.context.as_ref() }
+    }
+
+    /// The rule sets that held.
+    pub fn revisions(&self) -> impl Iterator<Item = &Revision> {
+        self.rules.revisions.iter()
     }
 
     /// A packet's steps with their rules, and the steps between them that no line shows.

@@ -15,6 +15,7 @@ mod inspect;
 mod intern;
 mod key;
 mod known;
+mod learnt;
 mod names;
 mod open;
 mod read;
