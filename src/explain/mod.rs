@@ -7,12 +7,19 @@
 
 // The core: what the rule book and the host's context say of steps, ways and verdicts.
 mod cause;
+mod chains;
+mod course;
 mod fit;
+mod fit_lines;
+mod fit_order;
+mod imply;
 mod infer;
 mod judge;
 mod nat;
+mod route;
 mod tell;
 mod told;
+mod walk_on;
 
 // The story: the same as a person would tell it.
 mod diff;
