@@ -63,4 +63,6 @@ pub mod source;
 
 pub mod pipeline;
 
+pub mod probe;
+
 pub mod cli;

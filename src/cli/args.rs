@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::cli::output::{Colour, Format};
 use crate::cli::times::{TimeStyle, Zone, parse_zone};
-use crate::cli::{anomalies, connections, demo, ingest, packets, shell, show, stats};
+use crate::cli::{anomalies, connections, demo, ingest, packets, shell, show, snapshot, stats};
 
 /// Rebuilds packets and connections from the Linux firewall's kernel log lines.
 ///
@@ -22,6 +22,7 @@ Examples:
   journalctl -k -o export | tracecol ingest -    read the journal
   tracecol ls dport:40000 nat:dnat               connections to a translated port
   tracecol show c0123456789abc                   one connection, hook by hook
+  tracecol snapshot gw1                          keep this host's rules, routes, bridges, containers
 
 Exit status: 0 found or done, 1 nothing found, 2 error, 130 interrupted.")]
 pub(super) struct Cli {
@@ -41,6 +42,7 @@ pub(super) enum Command {
     Packets(packets::Packets),
     Stats(stats::StatsCommand),
     Anomalies(anomalies::Anomalies),
+    Snapshot(snapshot::Snapshot),
     Completions(shell::Completions),
     Man(shell::Man),
 }

@@ -12,7 +12,7 @@ use crate::render::{endpoint, escape, packet_title, site_name};
 use crate::store::{AnomalyRow, ConnectionRow, PacketRow, Stats};
 
 /// Everything log-derived is escaped: spreadsheets and terminals are both easily led astray.
-type Record = Vec<String>;
+pub(super) type Record = Vec<String>;
 
 const CONNECTION: [&str; 31] = [
     "id",
@@ -161,25 +161,25 @@ pub(super) fn stats(stats: &Stats) -> Result<(), Failure> {
 }
 
 /// Rows under a head.
-struct Table {
+pub(super) struct Table {
     writer: ::csv::Writer<Box<dyn Write>>,
     count: u64,
 }
 
 impl Table {
-    fn new(head: &[&str]) -> Result<Self, Failure> {
+    pub(super) fn new(head: &[&str]) -> Result<Self, Failure> {
         let mut writer = ::csv::Writer::from_writer(Box::new(output::data()) as Box<dyn Write>);
         writer.write_record(head)?;
         Ok(Self { writer, count: 0 })
     }
 
-    fn push(&mut self, record: &Record) -> Result<(), Failure> {
+    pub(super) fn push(&mut self, record: &Record) -> Result<(), Failure> {
         self.writer.write_record(record.iter().map(|field| tame(field)))?;
         self.count += 1;
         Ok(())
     }
 
-    fn finish(mut self) -> Result<u64, Failure> {
+    pub(super) fn finish(mut self) -> Result<u64, Failure> {
         self.writer.flush()?;
         Ok(self.count)
     }

@@ -19,6 +19,7 @@ mod run_stats;
 mod search;
 mod shell;
 mod show;
+mod snapshot;
 mod stats;
 mod summary;
 mod table;
@@ -70,6 +71,7 @@ async fn dispatch(global: &Global, command: Command) -> Outcome {
         Command::Packets(packets) => packets.run(global).await,
         Command::Stats(stats) => stats.run(global).await,
         Command::Anomalies(anomalies) => anomalies.run(global).await,
+        Command::Snapshot(snapshot) => snapshot.run(global),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),
     }
