@@ -7,6 +7,7 @@ use crate::store::names::Names;
 use crate::store::read_connections::ConnectionRow;
 use crate::store::read_list::{ConnectionQuery, PacketQuery};
 use crate::store::read_packets::PacketRow;
+use crate::store::read_revisions::{RevisionRow, SiteTold};
 use crate::store::read_stats::{AnomalyQuery, AnomalyRow, Stats};
 use crate::store::snapshots::Snapshot;
 use crate::store::source::SourceRow;
@@ -74,6 +75,16 @@ impl Store {
     question! {
         /// All snapshots, in order of adding.
         snapshots() -> Vec<Snapshot>
+    }
+
+    question! {
+        /// The rule sets that are filed, in order of filing.
+        revisions() -> Vec<RevisionRow>
+    }
+
+    question! {
+        /// What is told of traced sites that do not fit their rule set at some time: also the times at which they do.
+        misfits() -> Vec<SiteTold>
     }
 
     question! {
