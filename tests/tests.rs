@@ -9,6 +9,7 @@ mod hostile;
 mod lab;
 mod parse;
 mod properties;
+mod rulebook;
 mod store;
 mod tidy;
 mod truth;
