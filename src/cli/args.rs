@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::cli::output::{Colour, Format};
 use crate::cli::times::{TimeStyle, Zone, parse_zone};
 use crate::cli::{
-    anomalies, connections, demo, diff, ingest, packets, rules, shell, show, stats, why,
+    anomalies, connections, demo, diff, ingest, packets, rules, shell, show, snapshot, stats, why,
 };
 
 /// Rebuilds packets and connections from the Linux firewall's kernel log lines.
@@ -25,6 +25,7 @@ Examples:
   tracecol ls dport:40000 nat:dnat               connections to a translated port
   tracecol show c0123456789abc                   one connection, hook by hook
   tracecol why 10.0.0.5:443                      what became of it, in words
+  tracecol snapshot gw1                          keep this host's rules, routes, bridges, containers
 
 Exit status: 0 found or done, 1 nothing found, 2 error, 130 interrupted.")]
 pub(super) struct Cli {
@@ -47,6 +48,7 @@ pub(super) enum Command {
     Rules(rules::Rules),
     Stats(stats::StatsCommand),
     Anomalies(anomalies::Anomalies),
+    Snapshot(snapshot::Snapshot),
     Completions(shell::Completions),
     Man(shell::Man),
 }

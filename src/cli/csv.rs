@@ -15,7 +15,7 @@ use crate::store::{
 };
 
 /// Everything log-derived is escaped: spreadsheets and terminals are both easily led astray.
-type Record = Vec<String>;
+pub(super) type Record = Vec<String>;
 
 const RULE: [&str; 14] = [
     "snapshot",
@@ -206,25 +206,25 @@ pub(super) fn stats(stats: &Stats) -> Result<(), Failure> {
 }
 
 /// Rows under a head.
-struct Table {
+pub(super) struct Table {
     writer: ::csv::Writer<Box<dyn Write>>,
     count: u64,
 }
 
 impl Table {
-    fn new(head: &[&str]) -> Result<Self, Failure> {
+    pub(super) fn new(head: &[&str]) -> Result<Self, Failure> {
         let mut writer = ::csv::Writer::from_writer(Box::new(output::data()) as Box<dyn Write>);
         writer.write_record(head)?;
         Ok(Self { writer, count: 0 })
     }
 
-    fn push(&mut self, record: &Record) -> Result<(), Failure> {
+    pub(super) fn push(&mut self, record: &Record) -> Result<(), Failure> {
         self.writer.write_record(record.iter().map(|field| tame(field)))?;
         self.count += 1;
         Ok(())
     }
 
-    fn finish(mut self) -> Result<u64, Failure> {
+    pub(super) fn finish(mut self) -> Result<u64, Failure> {
         self.writer.flush()?;
         Ok(self.count)
     }

@@ -22,6 +22,7 @@ mod run_stats;
 mod search;
 mod shell;
 mod show;
+mod snapshot;
 mod stats;
 mod story;
 mod summary;
@@ -78,6 +79,7 @@ async fn dispatch(global: &Global, command: Command) -> Outcome {
         Command::Rules(rules) => rules.run(global).await,
         Command::Stats(stats) => stats.run(global).await,
         Command::Anomalies(anomalies) => anomalies.run(global).await,
+        Command::Snapshot(snapshot) => snapshot.run(global),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),
     }

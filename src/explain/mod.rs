@@ -24,10 +24,10 @@ mod walk_on;
 
 // The story: the same as a person would tell it.
 mod diff;
+mod narrate;
 mod phrase;
 mod story;
 mod subject;
-mod tell_story;
 
 pub use cause::{RootCause, root_cause};
 pub use fit::{Contradiction, Trail, Witness, fit};
@@ -40,7 +40,7 @@ pub use told::{Distrust, Inferred, InferredAt, Lore, RulePlace, ToldStep, ToldVe
 pub use diff::{
     Diff, DiffRow, DiffStep, RulesDiff, SiteDiff, TracedWay, WayDiff, diff, diff_rules,
 };
+pub use narrate::story;
 pub use phrase::{Phrase, Run, RunKind};
 pub use story::{Advice, Chapter, Story, StoryStep, Term};
 pub use subject::{LinkFact, Seen, SnapshotFact, Subject, Wait};
-pub use tell_story::story;

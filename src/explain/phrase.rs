@@ -122,17 +122,3 @@ impl From<&str> for Phrase {
         Self::text(text)
     }
 }
-
-#[expect(dead_code, reason = "lists come with the story")]
-/// Phrases as a list in words: `a`, `a and b`, `a, b and c`.
-pub(super) fn listed(parts: Vec<Phrase>, word: &str) -> Phrase {
-    let count = parts.len();
-    parts.into_iter().enumerate().fold(Phrase::default(), |said, (at, part)| {
-        let said = match at {
-            0 => said,
-            _ if at + 1 == count => said.say(format!(" {word} ")),
-            _ => said.say(", "),
-        };
-        said.append(part)
-    })
-}

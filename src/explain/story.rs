@@ -20,6 +20,8 @@ pub struct Story {
     pub left_out: Option<Phrase>,
     /// What is not known, assumed, or contradicted.
     pub doubts: Vec<Phrase>,
+    /// What it was told from: `Told from 51 lines, the rules of 13:10:02 and what is known of the host.`
+    pub basis: Phrase,
     /// The words a newcomer may not know, of those that the story uses.
     pub glossary: Vec<Term>,
 }

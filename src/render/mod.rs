@@ -10,6 +10,7 @@ mod head;
 mod kernel_line;
 mod lanes;
 mod names;
+mod phrase;
 mod span;
 mod stages;
 mod story;

@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use crate::explain::{Phrase, RulePlace, RunKind};
-use crate::rulebook::Family;
 
 /// A sentence or a part of one. The texts are as the log and the rule sets have them: escape them before they are shown.
 #[derive(Debug, Clone, Serialize)]
@@ -75,22 +74,11 @@ impl From<&RulePlace> for Place {
     fn from(place: &RulePlace) -> Self {
         Self {
             revision: place.revision,
-            family: family(place.family),
+            family: place.family.name(),
             table: String::from(&*place.table),
             chain: String::from(&*place.chain),
             number: place.number,
         }
-    }
-}
-
-fn family(family: Family) -> &'static str {
-    match family {
-        Family::Ip4 => "ip",
-        Family::Ip6 => "ip6",
-        Family::Inet => "inet",
-        Family::Bridge => "bridge",
-        Family::Arp => "arp",
-        Family::Netdev => "netdev",
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Story {
     pub left_out: Option<Sentence>,
     /// What is not known, assumed or contradicted.
     pub doubts: Vec<Sentence>,
+    /// What it was told from.
+    pub basis: Sentence,
     /// The words a newcomer may not know.
     pub glossary: Vec<Term>,
 }
@@ -98,6 +100,7 @@ impl Story {
             chapters: story.chapters.iter().map(|one| chapter(one, id)).collect(),
             left_out: story.left_out.as_ref().map(Sentence::from),
             doubts: sentences(&story.doubts),
+            basis: (&story.basis).into(),
             glossary: story.glossary.iter().map(term).collect(),
         }
     }
