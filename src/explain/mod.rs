@@ -14,6 +14,7 @@ mod fit_lines;
 mod fit_order;
 mod imply;
 mod infer;
+mod infer_words;
 mod judge;
 mod nat;
 mod route;
