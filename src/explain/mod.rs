@@ -23,6 +23,7 @@ mod told;
 mod walk_on;
 
 // The story: the same as a person would tell it.
+mod compare;
 mod diff;
 mod narrate;
 mod phrase;
@@ -37,9 +38,8 @@ pub use nat::nat_kind;
 pub use tell::tell;
 pub use told::{Distrust, Inferred, InferredAt, Lore, RulePlace, ToldStep, ToldVerdict};
 
-pub use diff::{
-    Diff, DiffRow, DiffStep, RulesDiff, SiteDiff, TracedWay, WayDiff, diff, diff_rules,
-};
+pub use compare::{diff, diff_rules};
+pub use diff::{Diff, DiffRow, DiffStep, RulesDiff, SiteDiff, TracedWay, WayDiff};
 pub use narrate::story;
 pub use phrase::{Phrase, Run, RunKind};
 pub use story::{Advice, Chapter, Story, StoryStep, Term};
