@@ -67,4 +67,6 @@ pub mod pipeline;
 
 pub mod query;
 
+pub mod probe;
+
 pub mod cli;

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use crate::cli::args::Global;
 use crate::cli::failure::{Ending, Failure, Outcome};
 use crate::cli::output::{self, Format};
+use crate::cli::story::{StoryArgs, tell};
 use crate::cli::times::{Detail, TimeStyle};
 use crate::cli::{csv, database, paint, talk};
 use crate::model::{Position, SourceId, Stamp};
@@ -25,6 +26,7 @@ const PACKETS: usize = 200;
 #[command(after_help = "\
 Examples:
   tracecol show c0123456789abc                  lanes: one row a packet, one column a chain
+  tracecol show c0123456789abc --as story       told in words: what happened, which rule decided, what is not known
   tracecol show c0123456789abc --as lines       its lines, as the kernel printed them
   tracecol show p0123456789abc                  one packet, step by step
   tracecol show c0123456789abc --output json    everything, for scripts")]
@@ -45,15 +47,16 @@ pub(super) struct Show {
     #[arg(long, value_name = "N", default_value_t = PACKETS)]
     limit: usize,
 
-    /// Draw with ASCII characters only
-    #[arg(long)]
-    ascii: bool,
+    #[command(flatten)]
+    story: StoryArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum View {
     /// The packets' ways through the chains.
     Lanes,
+    /// The story in words: what happened, what decided, what is not known.
+    Story,
     /// The lines as the kernel printed them, with their places.
     Lines,
 }
@@ -69,20 +72,29 @@ impl Show {
 
     /// Lanes of a connection in a store that is open already.
     pub(super) async fn lanes_of(global: &Global, store: &Store, id: &PublicId) -> Outcome {
-        let show =
-            Self { id: id.to_string(), view: View::Lanes, packet: 1, limit: PACKETS, ascii: false };
+        let show = Self {
+            id: id.to_string(),
+            view: View::Lanes,
+            packet: 1,
+            limit: PACKETS,
+            story: StoryArgs::default(),
+        };
         show.show(global, store, id).await
     }
 
     async fn show(&self, global: &Global, store: &Store, id: &PublicId) -> Outcome {
-        let library = Library::load(store).await?;
-        let Some(subject) = Subject::find(store, &library, id).await? else {
+        let mut library = Library::load(store).await?;
+        if self.view == View::Story {
+            return tell(global, store, &mut library, id, &self.story).await;
+        }
+        let Some(subject) = Subject::find(store, &mut library, id).await? else {
             talk::note(global, &format!("nothing in this database has the id {id}"));
             return Ok(Ending::Nothing);
         };
         match (global.output, self.view) {
             (Format::Table, View::Lanes) => self.write_lanes(global, &subject)?,
             (Format::Table, View::Lines) => write_lines(global, &subject)?,
+            (Format::Table, View::Story) => {}
             (Format::Csv, _) => csv::steps(&subject.packets)?,
             (format, _) => write_json(format, &subject)?,
         }
@@ -114,7 +126,7 @@ impl Show {
             if at > 0 {
                 writeln!(out)?;
             }
-            let page: Text = if self.ascii { page.into_ascii() } else { page };
+            let page: Text = if self.story.ascii { page.into_ascii() } else { page };
             paint::write(&mut out, &page)?;
         }
         out.flush()?;

@@ -3,7 +3,8 @@
 use crate::model::{self, SourceId};
 use crate::query::HostLore;
 use crate::store::{
-    AnomalyRow, ConnectionRow, GapRow, HostName, LinkEnd, LinkRow, PacketRow, Stats,
+    AnomalyRow, ConnectionRow, FromHow, GapRow, HostName, LinkEnd, LinkRow, PacketRow, Snapshot,
+    SnapshotKind, Stats,
 };
 use crate::wire;
 
@@ -35,6 +36,28 @@ pub fn packet(row: &PacketRow, of: Option<&model::Connection>, lore: &HostLore) 
 /// An anomaly.
 pub fn anomaly(row: &AnomalyRow) -> wire::Anomaly {
     wire::Anomaly::new(&row.anomaly, &row.source)
+}
+
+/// A snapshot without its text.
+pub fn snapshot(snapshot: &Snapshot) -> wire::Snapshot {
+    wire::Snapshot {
+        snapshot: snapshot.id,
+        kind: match snapshot.kind {
+            SnapshotKind::Rules => "rules",
+            SnapshotKind::Context => "context",
+        },
+        host: snapshot.host.clone(),
+        netns: snapshot.netns.clone(),
+        from: snapshot.from.and_then(wire::wall_time),
+        from_how: match snapshot.from_how {
+            FromHow::Header => "header",
+            FromHow::Given => "given",
+            FromHow::File => "file",
+            FromHow::Unknown => "unknown",
+        },
+        name: snapshot.name.clone(),
+        bytes: snapshot.text.len() as u64,
+    }
 }
 
 /// Statistics.

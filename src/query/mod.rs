@@ -5,7 +5,9 @@
 
 pub mod json;
 mod library;
+mod rules;
 mod subject;
 
 pub use library::{HostLore, Library};
+pub use rules::{RuleStatus, rule_report};
 pub use subject::{Subject, packet_connections};

@@ -96,6 +96,9 @@ pub enum StoreError {
         /// Its number.
         id: i64,
     },
+    /// A rule set is larger than any that a kernel takes.
+    #[error("a rule set of {0} rules is too large")]
+    TooManyRules(usize),
     /// A packet without steps.
     #[error("a packet without steps cannot be stored")]
     EmptyPacket,

@@ -8,6 +8,7 @@ mod connection;
 mod diff;
 mod packet;
 mod parts;
+mod rules;
 mod sentence;
 mod stats;
 mod step;
@@ -18,6 +19,7 @@ pub use connection::{Connection, ConnectionWithPackets, Directions, Nat, Side, T
 pub use diff::{Diff, DiffRow, DiffStep, RulesDiff, SiteDiff, WayDiff};
 pub use packet::{Arp, Icmp, Inner, Packet, Tcp, Told, Udp};
 pub use parts::{Host, Link, LinkOther, RuleText, Verdict, wall_time};
+pub use rules::{Bucket, Hits, Rule, RuleReport, Snapshot, UnexplainedSite};
 pub use sentence::{Place, Run, Sentence};
 pub use stats::{Gap, Lines, Stats};
 pub use step::{Line, Step};
