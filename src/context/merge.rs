@@ -1,7 +1,9 @@
 //! Several pieces of context into one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::hash::Hash;
+
+use foldhash::HashMap;
 
 use super::facts::{Container, HostContext};
 use crate::model::{IfName, Mac};

@@ -91,8 +91,11 @@ impl Hint {
     pub(super) fn of_command(words: &[&str]) -> Option<Self> {
         let is_tool = |word: &&str| TOOLS.contains(&base(word));
         let start = words.iter().position(is_tool)?;
-        let is_prompt =
-            start == 0 || words[start - 1].ends_with(['$', '#', '>', '%']) || words[0] == "+";
+        // `root@host:~#`, and headings such as `=== ip addr ===`.
+        let before = start.checked_sub(1).and_then(|place| words.get(place));
+        let is_prompt = before.is_none_or(|word| {
+            word.ends_with(['$', '#', '>', '%']) || word.chars().all(|c| c.is_ascii_punctuation())
+        });
         let command = &words[start..];
         let needs_object = matches!(base(command[0]), "ip" | "bridge" | "brctl" | "docker");
         let has_object = command[1..].iter().any(|word| OBJECTS.contains(word));
