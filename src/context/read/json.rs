@@ -9,6 +9,7 @@ impl Reader {
     pub(super) fn json(&mut self, number: usize, rest: &str) -> Option<usize> {
         let start = rest.len() - rest.trim_start_matches([' ', '\t']).len();
         let text = &rest[start..];
+        // What begins like JSON and is not costs its line, or an array's rest.
         let used = if let Some(inside) = text.strip_prefix('[') {
             let first = inside.trim_start();
             // `[1795364245.1] [NEW] tcp …` and `[root@host ~]# ip route` begin with a bracket, too.
@@ -17,7 +18,8 @@ impl Reader {
             }
             1 + self.elements(number, inside)
         } else if text.starts_with('{') {
-            self.element(number, text)?
+            let line = text.find('\n').unwrap_or(text.len());
+            self.element(number, text).unwrap_or(line)
         } else {
             return None;
         };

@@ -196,6 +196,7 @@ impl Reader {
             || self.ifconfig_heading(words)
             || self.arp_sentence(words)
             || self.heading(words)
+            || self.container_part(words)
     }
 
     /// `2: eth0: …`, `100: from all …`, `1 02:42:… no 0.82`.
