@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops, with a place")]
 
 mod cli;
+mod context;
 mod envelope;
 mod filter;
 mod hostile;
