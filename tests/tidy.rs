@@ -19,7 +19,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("wire", &["model", "explain", "rulebook"]),
     ("store", &["model", "filter"]),
     ("annotate", &["model", "rulebook", "context", "explain", "store"]),
-    ("probe", &["context", "rulebook"]),
+    ("probe", &["model", "rulebook"]),
     ("source", &[]),
     ("pipeline", &["model", "envelope", "correlate", "stitch", "source", "store"]),
     (

@@ -7,7 +7,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::cli::output::{Colour, Format};
 use crate::cli::times::{TimeStyle, Zone, parse_zone};
-use crate::cli::{anomalies, connections, demo, ingest, packets, shell, show, snapshot, stats};
+use crate::cli::{
+    anomalies, connections, demo, doctor, ingest, packets, shell, show, snapshot, stats,
+};
 
 /// Rebuilds packets and connections from the Linux firewall's kernel log lines.
 ///
@@ -23,6 +25,7 @@ Examples:
   tracecol ls dport:40000 nat:dnat               connections to a translated port
   tracecol show c0123456789abc                   one connection, hook by hook
   tracecol snapshot gw1                          keep this host's rules, routes, bridges, containers
+  tracecol doctor                                will this host's TRACE lines reach us?
 
 Exit status: 0 found or done, 1 nothing found, 2 error, 130 interrupted.")]
 pub(super) struct Cli {
@@ -43,6 +46,7 @@ pub(super) enum Command {
     Stats(stats::StatsCommand),
     Anomalies(anomalies::Anomalies),
     Snapshot(snapshot::Snapshot),
+    Doctor(doctor::Doctor),
     Completions(shell::Completions),
     Man(shell::Man),
 }
