@@ -100,9 +100,9 @@ pub(super) fn namespace(facts: &Facts) -> Vec<Finding> {
         (Some(false), None) => Finding {
             is_hidden: true,
             ..Finding::note("not the first one; whether it may log is only seen from there")
-                .why("without the switch TRACE, LOG and ebtables of this namespace print nothing")
-                .mend(outside(1))
-                .undo(outside(0))
+                .why("without the switch TRACE, LOG and ebtables of this namespace print nothing. Set it in the first one")
+.setting(SETTING, "1", "0")
+
         },
         (None, _) => Finding::hidden("whether this is the first network namespace"),
     }]

@@ -223,7 +223,8 @@ fn bridging(kernel: &Kernel, ebtables: Option<BackEnd>) -> Bridging {
 
 fn has_ip6() -> bool {
     let addresses = text("/proc/net/if_inet6").unwrap_or_default();
-    addresses.lines().any(|line| line.split_whitespace().last() != Some("lo"))
+    // The fourth field is the scope: 00 is global; host and link have others.
+    addresses.lines().any(|line| line.split_whitespace().nth(3) == Some("00"))
 }
 
 fn conntrack() -> Option<Conntrack> {

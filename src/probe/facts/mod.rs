@@ -70,7 +70,7 @@ pub struct Facts {
     pub rules: RuleSets,
     /// Bridges.
     pub bridging: Bridging,
-    /// Whether the host has IPv6 addresses.
+    /// Whether the host has a global IPv6 address.
     pub has_ip6: bool,
     /// conntrack; none when it is not loaded.
     pub conntrack: Option<Conntrack>,
