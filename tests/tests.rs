@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops, with a place")]
 
 mod cli;
+mod context;
 mod envelope;
 mod filter;
 mod hostile;
 mod lab;
 mod parse;
 mod properties;
+mod rulebook;
 mod store;
 mod tidy;
 mod truth;
