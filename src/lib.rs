@@ -59,8 +59,16 @@ pub mod wire;
 
 pub mod store;
 
+pub mod library;
+
+pub mod annotate;
+
 pub mod source;
 
 pub mod pipeline;
+
+pub mod query;
+
+pub mod probe;
 
 pub mod cli;

@@ -27,7 +27,7 @@ pub struct Stats {
     pub gaps: Vec<GapRow>,
     /// Anomalies by kind, in the order of declaration; kinds without any are left out.
     pub anomalies: Vec<(AnomalyKind, u64)>,
-    /// Connections by verdict; verdicts without any are left out.
+    /// Connections by verdict, as told; verdicts without any are left out.
     pub verdicts: Vec<(VerdictKind, u64)>,
     /// The size of the database file.
     pub database_bytes: u64,
@@ -86,7 +86,7 @@ impl Reader<'_> {
         Ok(count.cast_unsigned())
     }
 
-    async fn gaps(&mut self) -> Result<Vec<GapRow>, StoreError> {
+    pub(crate) async fn gaps(&mut self) -> Result<Vec<GapRow>, StoreError> {
         let columns: Vec<GapColumns> =
             sqlx::query_as("select * from gap order by position, copy, reason")
                 .fetch_all(&mut *self.connection)
@@ -113,7 +113,7 @@ impl Reader<'_> {
 
     async fn verdict_counts(&mut self) -> Result<Vec<(VerdictKind, u64)>, StoreError> {
         let rows: Vec<(i64, i64)> = sqlx::query_as(
-            "select verdict, count(*) from connection group by verdict order by verdict",
+            "select coalesce(told_verdict, verdict), count(*) from connection group by 1 order by 1",
         )
         .fetch_all(&mut *self.connection)
         .await?;
