@@ -4,6 +4,7 @@
 
 mod cli;
 mod envelope;
+mod explain_core;
 mod filter;
 mod hostile;
 mod lab;

@@ -1,0 +1,4 @@
+//! The core of explaining, fed with real lines and real rule sets.
+
+mod scene;
+mod told;
