@@ -151,7 +151,8 @@ pub(super) fn bridge(way: &Way<'_, '_>, at: usize, frame: Frame) -> Phrase {
         return list_ports(phrase, &ports);
     }
     let [port] = ports.as_slice() else {
-        let why = format!("flooded, since {of_bridge} does not know where the receiver is: out of ");
+        let why =
+            format!("flooded, since {of_bridge} does not know where the receiver is: out of ");
         return list_ports(Phrase::text(why), &ports);
     };
     let phrase = Phrase::text("out of port ").device(name(*port));

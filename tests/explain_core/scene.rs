@@ -139,6 +139,7 @@ impl Scene {
             .zip(&paths)
             .map(|(packet, path)| Trail {
                 path,
+                verdict: &packet.verdict,
                 confidence: packet.confidence,
                 packets: 1,
                 is_lossy: false,
