@@ -18,9 +18,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("render", &["model", "explain"]),
     ("wire", &["model", "explain", "rulebook"]),
     ("store", &["model", "filter"]),
-    ("annotate", &["model", "rulebook", "context", "explain", "store"]),
-    ("query", &["model", "filter", "rulebook", "context", "explain", "wire", "store", "annotate"]),
-    ("probe", &["context", "rulebook"]),
+    ("library", &["model", "rulebook", "context", "explain", "store"]),
+    ("annotate", &["model", "rulebook", "context", "explain", "store", "library"]),
+    ("query", &["model", "filter", "rulebook", "context", "explain", "wire", "store", "library"]),
+    ("probe", &["model", "rulebook"]),
     ("source", &[]),
     ("pipeline", &["model", "envelope", "correlate", "stitch", "source", "store"]),
     (
