@@ -59,8 +59,14 @@ pub mod wire;
 
 pub mod store;
 
+pub mod annotate;
+
 pub mod source;
 
 pub mod pipeline;
+
+pub mod query;
+
+pub mod probe;
 
 pub mod cli;

@@ -7,7 +7,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::cli::output::{Colour, Format};
 use crate::cli::times::{TimeStyle, Zone, parse_zone};
-use crate::cli::{anomalies, connections, demo, ingest, packets, shell, show, stats};
+use crate::cli::{
+    anomalies, connections, demo, diff, ingest, packets, rules, shell, show, snapshot, stats, why,
+};
 
 /// Rebuilds packets and connections from the Linux firewall's kernel log lines.
 ///
@@ -22,6 +24,8 @@ Examples:
   journalctl -k -o export | tracecol ingest -    read the journal
   tracecol ls dport:40000 nat:dnat               connections to a translated port
   tracecol show c0123456789abc                   one connection, hook by hook
+  tracecol why 10.0.0.5:443                      what became of it, in words
+  tracecol snapshot gw1                          keep this host's rules, routes, bridges, containers
 
 Exit status: 0 found or done, 1 nothing found, 2 error, 130 interrupted.")]
 pub(super) struct Cli {
@@ -39,8 +43,12 @@ pub(super) enum Command {
     Connections(connections::Connections),
     Show(show::Show),
     Packets(packets::Packets),
+    Why(why::Why),
+    Diff(diff::Diff),
+    Rules(rules::Rules),
     Stats(stats::StatsCommand),
     Anomalies(anomalies::Anomalies),
+    Snapshot(snapshot::Snapshot),
     Completions(shell::Completions),
     Man(shell::Man),
 }

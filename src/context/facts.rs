@@ -4,14 +4,17 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::model::{IfName, Mac, WallTime};
+use super::track::Conntrack;
+use crate::model::{IfName, Mac};
 
 /// What a piece of context is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// `ip addr`.
+    /// `ip link`.
+    Devices,
+    /// `ip addr`, `ifconfig`.
     Addresses,
-    /// `ip route`.
+    /// `ip route`, `route -n`.
     Routes,
     /// `ip rule`.
     PolicyRules,
@@ -23,6 +26,8 @@ pub enum Kind {
     BridgePorts,
     /// `docker inspect`, `docker ps`.
     Containers,
+    /// `docker network inspect`.
+    ContainerNetworks,
     /// `conntrack -L`, `conntrack -E`, `/proc/net/nf_conntrack`.
     Conntrack,
     /// `sysctl`.
@@ -32,6 +37,8 @@ pub enum Kind {
 /// What is known of one host at one moment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct HostContext {
+    /// Network devices.
+    pub devices: Vec<Device>,
     /// Addresses.
     pub addresses: Vec<Address>,
     /// Routes of all tables.
@@ -46,10 +53,27 @@ pub struct HostContext {
     pub ports: Vec<BridgePort>,
     /// Containers.
     pub containers: Vec<Container>,
+    /// The networks that containers are on.
+    pub networks: Vec<ContainerNetwork>,
     /// conntrack's entries and events.
-    pub conntrack: Vec<ConntrackEntry>,
+    pub conntrack: Conntrack,
     /// Kernel settings.
     pub settings: Vec<Setting>,
+}
+
+/// A network device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// Its name.
+    pub name: IfName,
+    /// Its hardware address, when it has an Ethernet one.
+    pub mac: Option<Mac>,
+    /// Whether it is switched on (the flag `UP`).
+    pub is_up: bool,
+    /// Whether it has a carrier (the flag `LOWER_UP`, `RUNNING` of `ifconfig`).
+    pub has_carrier: bool,
+    /// As given: `3: docker0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 …`.
+    pub text: Box<str>,
 }
 
 /// An address of the host.
@@ -64,7 +88,7 @@ pub struct Address {
 }
 
 /// What a route does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RouteKind {
     /// To a neighbour or a gateway.
     Unicast,
@@ -101,6 +125,15 @@ pub struct Route {
     pub source: Option<IpAddr>,
     /// The metric; the lowest of equal prefixes counts.
     pub metric: u32,
+    /// IPv6's `from`: the route is for packets with such a source only.
+    pub from: Option<IpNet>,
+    /// Whether it has a condition that is not listed here (`tos`).
+    pub has_more: bool,
+    /// `linkdown`: its device has no carrier. The kernel uses it all the same, unless
+    /// `ignore_routes_with_linkdown` is set.
+    pub is_linkdown: bool,
+    /// `dead`: it is not used.
+    pub is_dead: bool,
     /// As given.
     pub text: Box<str>,
 }
@@ -110,18 +143,30 @@ pub struct Route {
 pub struct PolicyRule {
     /// Its priority: the lowest is asked first.
     pub priority: u32,
+    /// Whether it is one of IPv6; its text need not say so.
+    pub is_ipv6: bool,
+    /// `not`: it is for the packets for which its conditions do not all hold.
+    pub is_negated: bool,
     /// `from`; none for `all`.
     pub source: Option<IpNet>,
     /// `to`.
     pub destination: Option<IpNet>,
     /// `fwmark value/mask`.
     pub mark: Option<(u32, u32)>,
-    /// `iif`.
+    /// `iif`; `lo` for what the host itself sends.
     pub input: Option<IfName>,
-    /// Whether it has a condition that is not listed here, or `not`.
+    /// `oif`: for what the host's own sockets send that are bound to that device.
+    pub output: Option<IfName>,
+    /// Whether it has a condition that is not listed here (protocol, ports, owner, `tos` …).
     pub has_more: bool,
     /// The table it asks; none for rules that do something else.
     pub table: Option<Box<str>>,
+    /// `suppress_prefixlength`: routes with a prefix of at most that length do not count.
+    pub suppress_prefix: Option<u8>,
+    /// `goto`: the priority of the rule that is asked next.
+    pub goto: Option<u32>,
+    /// What it does by itself: `unreachable`, `prohibit`, `blackhole`.
+    pub refusal: Option<RouteKind>,
     /// As given.
     pub text: Box<str>,
 }
@@ -150,6 +195,8 @@ pub struct FdbEntry {
     pub port: Option<IfName>,
     /// The bridge.
     pub bridge: Option<IfName>,
+    /// The port's number in its bridge, where the text has that.
+    pub port_number: Option<u16>,
     /// Whether it is the port's own: frames to it go up to the host.
     pub is_local: bool,
     /// As given.
@@ -163,6 +210,10 @@ pub struct BridgePort {
     pub port: IfName,
     /// The bridge.
     pub bridge: IfName,
+    /// The port's number in its bridge (`port_no` of `ip -d link`).
+    pub number: Option<u16>,
+    /// `forwarding`, `blocking`, `disabled` …, as given.
+    pub state: Option<Box<str>>,
     /// As given.
     pub text: Box<str>,
 }
@@ -178,42 +229,25 @@ pub struct Container {
     pub addrs: Vec<IpAddr>,
     /// Its hardware addresses.
     pub macs: Vec<Mac>,
-    /// Published ports: (host address, host port, container port, protocol number).
+    /// Published ports: (host address, host port, container port, protocol number); no address for any.
     pub published: Vec<(Option<IpAddr>, u16, u16, u8)>,
+    /// The names of the networks it is on.
+    pub networks: Vec<Box<str>>,
 }
 
-/// One direction of a conntrack entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConntrackTuple {
-    /// Source.
-    pub src: IpAddr,
-    /// Destination.
-    pub dst: IpAddr,
-    /// Source port; none for ICMP.
-    pub sport: Option<u16>,
-    /// Destination port.
-    pub dport: Option<u16>,
-    /// ICMP's echo id.
-    pub icmp_id: Option<u16>,
-}
-
-/// An entry or event of conntrack.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ConntrackEntry {
-    /// The time of an event (`-o timestamp`).
-    pub at: Option<WallTime>,
-    /// `NEW`, `UPDATE`, `DESTROY` of an event.
-    pub event: Option<Box<str>>,
-    /// The protocol's number.
-    pub protocol: u8,
-    /// The state's name.
-    pub state: Option<Box<str>>,
-    /// The original tuple.
-    pub original: ConntrackTuple,
-    /// The reply tuple.
-    pub reply: ConntrackTuple,
-    /// As given.
-    pub text: Box<str>,
+/// A network of containers, which is a bridge of the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerNetwork {
+    /// Its name.
+    pub name: Box<str>,
+    /// Its bridge.
+    pub bridge: Option<IfName>,
+    /// Its subnets.
+    pub nets: Vec<IpNet>,
+    /// Whether its containers may talk to each other (`enable_icc`), when the text says.
+    pub is_icc: Option<bool>,
+    /// Whether it has no way out.
+    pub is_internal: bool,
 }
 
 /// A kernel setting.

@@ -7,8 +7,16 @@
 //! Pure: text in, facts and remarks out; it never fails.
 
 mod facts;
+mod merge;
+mod questions;
+mod read;
+mod routing;
+mod track;
 
 pub use facts::{
-    Address, BridgePort, ConntrackEntry, ConntrackTuple, Container, FdbEntry, HostContext, Kind,
+    Address, BridgePort, Container, ContainerNetwork, Device, FdbEntry, HostContext, Kind,
     Neighbour, PolicyRule, Route, RouteKind, Setting,
 };
+pub use read::{Reading, Remark, read};
+pub use routing::{RouteAnswer, RouteQuestion};
+pub use track::{Conntrack, ConntrackEntry, ConntrackTuple, Rewrite};

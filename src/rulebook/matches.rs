@@ -18,13 +18,13 @@ pub struct Match {
 /// What a condition asks.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Test {
-    /// `-i`: the device of IN=.
+    /// `-i`: the device of IN=, which for ebtables is the bridge port, in the rule as in the line.
     Input(DevicePattern),
     /// `-o`: the device of OUT=.
     Output(DevicePattern),
-    /// `--physdev-in`, and `-i` of ebtables: the bridge port.
+    /// `--physdev-in`: the bridge port of PHYSIN=.
     PhysIn(DevicePattern),
-    /// `--physdev-out`, and `-o` of ebtables.
+    /// `--physdev-out`: the bridge port of PHYSOUT=.
     PhysOut(DevicePattern),
     /// `--logical-in` of ebtables, `meta ibrname`.
     Bridge(DevicePattern),
@@ -62,9 +62,9 @@ pub enum Test {
         mask: u32,
     },
     /// `--mac-source`, `-s` of ebtables.
-    SourceMac(Mac),
+    SourceMac(MacPattern),
     /// `-d` of ebtables.
-    DestinationMac(Mac),
+    DestinationMac(MacPattern),
     /// `-p` of ebtables, `ether type`.
     EtherType(u16),
     /// `-m length`: IP total length.
@@ -97,6 +97,15 @@ pub struct DevicePattern {
     pub is_prefix: bool,
 }
 
+/// A hardware address, or the bits of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MacPattern {
+    /// The address.
+    pub mac: Mac,
+    /// The bits that count.
+    pub mask: Mac,
+}
+
 /// `-m addrtype` kinds that addresses alone can tell, in part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressKind {
@@ -123,4 +132,12 @@ pub struct Sight<'a> {
     pub own: Option<&'a [IpNet]>,
     /// conntrack's state of the packet, when known: `NEW`, `ESTABLISHED`, `RELATED`.
     pub state: Option<&'a str>,
+}
+
+impl Match {
+    /// Whether it holds for what a line shows. `None`: the line does not tell.
+    pub fn holds(&self, sight: &Sight<'_>) -> Option<bool> {
+        let _ = sight;
+        None
+    }
 }

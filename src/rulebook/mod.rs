@@ -15,7 +15,7 @@ mod ruleset;
 mod target;
 
 pub use book::{Book, Moment, Revision};
-pub use matches::{AddressKind, DevicePattern, Match, Sight, Test};
+pub use matches::{AddressKind, DevicePattern, MacPattern, Match, Sight, Test};
 pub use read::{Reading, Remark, read};
 pub use resolve::{Found, Misfit, Spot};
 pub use ruleset::{Chain, Counters, Dialect, Family, Policy, Rule, RuleSet, Table};

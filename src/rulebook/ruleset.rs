@@ -2,7 +2,7 @@
 
 use chrono::NaiveDateTime;
 
-use super::matches::Match;
+use super::matches::{Match, Sight};
 use super::target::Target;
 use crate::model::{Hook, Layer};
 
@@ -37,6 +37,27 @@ pub enum Family {
 }
 
 impl Family {
+    /// Every family, in an order that never changes.
+    pub const ALL: [Self; 6] =
+        [Self::Ip4, Self::Ip6, Self::Inet, Self::Bridge, Self::Arp, Self::Netdev];
+
+    /// nft's word for it: `ip`, `ip6`, `inet`, `bridge`, `arp`, `netdev`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ip4 => "ip",
+            Self::Ip6 => "ip6",
+            Self::Inet => "inet",
+            Self::Bridge => "bridge",
+            Self::Arp => "arp",
+            Self::Netdev => "netdev",
+        }
+    }
+
+    /// Reads nft's word.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|family| family.name() == name)
+    }
+
     /// Whether its rules can be behind a line of this layer.
     pub fn sees(self, layer: Layer) -> bool {
         match self {
@@ -112,11 +133,15 @@ impl Policy {
 /// One rule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
-    /// `-A FORWARD -i docker0 -j ACCEPT`: as given, without counters, numbers and outer blanks.
+    /// `-A FORWARD -i docker0 -j ACCEPT`: as given, without counters, numbers and outer blanks. Rules of
+    /// `ebtables -L` get their `-A CHAIN` in front, so that a rule has one text in every form.
     pub text: Box<str>,
     /// Its conditions; empty for a rule that every packet meets.
     pub matches: Vec<Match>,
-    /// What it does.
+    /// What it does to the packet before its target: statements of nft before the verdict, ebtables' `mark` with a
+    /// `--mark-target`. Empty for iptables.
+    pub also: Vec<Target>,
+    /// What it does; the verdict when it has one.
     pub target: Target,
     /// The prefix of the line it prints: LOG, ebtables `--log`, nft `log`.
     pub log_prefix: Option<Box<str>>,
@@ -129,6 +154,46 @@ impl Rule {
     /// it has no condition at all and its target is a plain verdict (`ip_tables.c`, `get_chainname_rulenum`).
     pub fn prints_as_chain_end(&self) -> bool {
         self.matches.is_empty() && self.target.is_plain_verdict()
+    }
+
+    /// All it does, in order: [`also`](Self::also), then [`target`](Self::target).
+    pub fn acts(&self) -> impl Iterator<Item = &Target> {
+        self.also.iter().chain(std::iter::once(&self.target))
+    }
+
+    /// Whether a packet that shows this meets all conditions. `None`: the line does not tell.
+    pub fn holds(&self, sight: &Sight<'_>) -> Option<bool> {
+        let mut all = Some(true);
+        for one in &self.matches {
+            match one.holds(sight) {
+                Some(false) => return Some(false),
+                Some(true) => {}
+                None => all = None,
+            }
+        }
+        all
+    }
+
+    /// The text in two: up to the target, and the target with its options (empty when it has none).
+    pub fn parts(&self) -> (String, String) {
+        (self.text.to_string(), String::new())
+    }
+}
+
+impl Chain {
+    /// How many rules it has.
+    pub fn len(&self) -> u32 {
+        u32::try_from(self.rules.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// Rule `number`, counted from 1.
+    pub fn rule(&self, number: u32) -> Option<&Rule> {
+        self.rules.get(usize::try_from(number).ok()?.checked_sub(1)?)
     }
 }
 

@@ -68,9 +68,9 @@ pub enum Target {
     },
     /// CT, NOTRACK: conntrack's treatment.
     Notrack,
-    /// A target that lets the packet go on to the next rule (TCPMSS, TOS, CLASSIFY, SET, NFLOG …).
+    /// A target that lets the packet go on to the next rule (TCPMSS, TOS, CLASSIFY, SET, NFLOG …): its name and options.
     Passes(Box<str>),
-    /// A target this version does not know: it may do anything.
+    /// A target this version does not know: it may do anything. Its name and options.
     Other(Box<str>),
 }
 
@@ -78,6 +78,33 @@ impl Target {
     /// ACCEPT, DROP, RETURN or QUEUE: what the kernel keeps as a negative verdict.
     pub fn is_plain_verdict(&self) -> bool {
         matches!(self, Self::Accept | Self::Drop | Self::Return | Self::Queue)
+    }
+
+    /// The word after `-j`: `ACCEPT`, `LOG`, a chain's name; empty for none.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::None => "",
+            Self::Accept => "ACCEPT",
+            Self::Drop => "DROP",
+            Self::Return => "RETURN",
+            Self::Continue => "CONTINUE",
+            Self::Queue => "QUEUE",
+            Self::Jump(chain) | Self::Goto(chain) => chain,
+            Self::Reject { .. } => "REJECT",
+            Self::Log => "LOG",
+            Self::Trace => "TRACE",
+            Self::Dnat { .. } => "DNAT",
+            Self::Snat { .. } => "SNAT",
+            Self::Masquerade => "MASQUERADE",
+            Self::Redirect { .. } => "REDIRECT",
+            Self::Netmap { .. } => "NETMAP",
+            Self::Mark { .. } => "MARK",
+            Self::Connmark => "CONNMARK",
+            Self::Tproxy => "TPROXY",
+            Self::Nfqueue { .. } => "NFQUEUE",
+            Self::Notrack => "NOTRACK",
+            Self::Passes(text) | Self::Other(text) => text.split(' ').next().unwrap_or_default(),
+        }
     }
 
     /// Whether the walk of this table goes on at the next rule after a match. `None`: not known.

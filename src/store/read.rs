@@ -8,6 +8,7 @@ use crate::store::read_connections::ConnectionRow;
 use crate::store::read_list::{ConnectionQuery, PacketQuery};
 use crate::store::read_packets::PacketRow;
 use crate::store::read_stats::{AnomalyQuery, AnomalyRow, Stats};
+use crate::store::snapshots::Snapshot;
 use crate::store::source::SourceRow;
 use crate::store::{Store, StoreError};
 
@@ -68,6 +69,11 @@ impl Store {
     question! {
         /// Anomalies in order of position.
         anomalies(query: &AnomalyQuery) -> Vec<AnomalyRow>
+    }
+
+    question! {
+        /// All snapshots, in order of adding.
+        snapshots() -> Vec<Snapshot>
     }
 
     question! {
