@@ -9,6 +9,7 @@ mod hostile;
 mod lab;
 mod parse;
 mod properties;
+mod rules_truth;
 mod store;
 mod tidy;
 mod truth;
