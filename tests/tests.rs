@@ -10,6 +10,7 @@ mod lab;
 mod parse;
 mod properties;
 mod rules_truth;
+mod rulebook;
 mod store;
 mod tidy;
 mod truth;

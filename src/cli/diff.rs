@@ -52,12 +52,12 @@ enum Side {
 impl Diff {
     pub(super) async fn run(self, global: &Global) -> Outcome {
         database::read(global, async |store| {
-            let library = Library::load(store).await?;
+            let mut library = Library::load(store).await?;
             let left = side(&self.left, &library)?;
             let right = side(&self.right, &library)?;
             match (left, right) {
                 (Side::Id(left), Side::Id(right)) => {
-                    self.ways(global, store, &library, [left, right]).await
+                    self.ways(global, store, &mut library, [left, right]).await
                 }
                 (Side::Rules(old), Side::Rules(new)) => self.rules(global, store, &old, &new).await,
                 _ => Err(Failure::new("one of the two is an id and the other a rule set")),
@@ -70,7 +70,7 @@ impl Diff {
         &self,
         global: &Global,
         store: &Store,
-        library: &Library,
+        library: &mut Library,
         ids: [PublicId; 2],
     ) -> Outcome {
         let mut found = Vec::new();

@@ -51,13 +51,13 @@ async fn write_json(
     store: &Store,
     pages: &mut Pages<'_, PacketQuery>,
 ) -> Result<u64, Failure> {
-    let library = Library::load(store).await?;
+    let mut library = Library::load(store).await?;
     let mut list = List::new(output::data(), format);
     while let Some(rows) = pages.next().await? {
         let connections = packet_connections(store, &rows).await?;
         for row in &rows {
             let own = row.connection_id.and_then(|id| connections.get(&id));
-            let lore = library.of(&row.host, row.packet.first.wall);
+            let lore = library.at(&row.host, row.packet.first.wall);
             list.push(&json::packet(row, own, &lore))?;
         }
     }

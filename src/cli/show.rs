@@ -83,11 +83,11 @@ impl Show {
     }
 
     async fn show(&self, global: &Global, store: &Store, id: &PublicId) -> Outcome {
-        let library = Library::load(store).await?;
+        let mut library = Library::load(store).await?;
         if self.view == View::Story {
-            return tell(global, store, &library, id, &self.story).await;
+            return tell(global, store, &mut library, id, &self.story).await;
         }
-        let Some(subject) = Subject::find(store, &library, id).await? else {
+        let Some(subject) = Subject::find(store, &mut library, id).await? else {
             talk::note(global, &format!("nothing in this database has the id {id}"));
             return Ok(Ending::Nothing);
         };

@@ -31,7 +31,7 @@ pub(super) struct StoryArgs {
 pub(super) async fn tell(
     global: &Global,
     store: &Store,
-    library: &Library,
+    library: &mut Library,
     id: &PublicId,
     args: &StoryArgs,
 ) -> Outcome {

@@ -45,7 +45,7 @@ impl Why {
                 .hint("or conditions: tracecol why verdict:dropped since:1h"));
         }
         database::read(global, async |store| {
-            let library = Library::load(store).await?;
+            let mut library = Library::load(store).await?;
             let Some(filter) = filter(&text, &library, global)? else {
                 return Ok(Ending::Nothing);
             };
@@ -53,7 +53,7 @@ impl Why {
                 talk::note(global, "nothing in this database matches");
                 return Ok(Ending::Nothing);
             };
-            tell(global, store, &library, &id, &self.story).await
+            tell(global, store, &mut library, &id, &self.story).await
         })
         .await
     }

@@ -1,8 +1,7 @@
-//! Where two ways part, and what two rule sets say differently of the places that packets met.
+//! Where two ways part, and what two rule sets say differently of the places that packets met, as data.
 
-use crate::explain::{Phrase, RulePlace, Subject};
+use crate::explain::{Phrase, RulePlace};
 use crate::model::{Hop, Layer, PacketKey};
-use crate::rulebook::Moment;
 
 /// Two packets or connections held against each other.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -64,12 +63,6 @@ pub struct DiffStep {
     pub shown: Phrase,
 }
 
-/// Holds two packets or connections against each other: their first original packets, then their first replies.
-pub fn diff(left: &Subject<'_>, right: &Subject<'_>) -> Diff {
-    let _ = (left, right);
-    Diff::default()
-}
-
 /// A way that packets went, to be looked up in rule sets.
 #[derive(Debug, Clone, Copy)]
 pub struct TracedWay<'a> {
@@ -101,10 +94,4 @@ pub struct SiteDiff {
     pub new: Phrase,
     /// How many packets met it.
     pub packets: u64,
-}
-
-/// Looks up every place of the ways in both moments' rule sets.
-pub fn diff_rules(old: &Moment, new: &Moment, ways: &[TracedWay<'_>]) -> RulesDiff {
-    let _ = (old, new, ways);
-    RulesDiff::default()
 }

@@ -14,6 +14,7 @@ mod fit_lines;
 mod fit_order;
 mod imply;
 mod infer;
+mod infer_words;
 mod judge;
 mod nat;
 mod route;
@@ -22,6 +23,7 @@ mod told;
 mod walk_on;
 
 // The story: the same as a person would tell it.
+mod compare;
 mod diff;
 mod narrate;
 mod phrase;
@@ -36,9 +38,8 @@ pub use nat::nat_kind;
 pub use tell::tell;
 pub use told::{Distrust, Inferred, InferredAt, Lore, RulePlace, ToldStep, ToldVerdict};
 
-pub use diff::{
-    Diff, DiffRow, DiffStep, RulesDiff, SiteDiff, TracedWay, WayDiff, diff, diff_rules,
-};
+pub use compare::{diff, diff_rules};
+pub use diff::{Diff, DiffRow, DiffStep, RulesDiff, SiteDiff, TracedWay, WayDiff};
 pub use narrate::story;
 pub use phrase::{Phrase, Run, RunKind};
 pub use story::{Advice, Chapter, Story, StoryStep, Term};

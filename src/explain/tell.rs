@@ -3,7 +3,7 @@
 use super::course::{Candidate, Course, Glance, Stand};
 use crate::explain::{Lore, ToldStep};
 use crate::model::{Packet, Step};
-use crate::rulebook::{Misfit, Spot};
+use crate::rulebook::{Misfit, Rule, Spot, Test};
 
 /// Says of every step of a packet which rule it stands for. One told step for each step, in their order.
 pub fn tell<'a>(packet: &'a Packet, lore: Lore<'_>) -> Vec<ToldStep<'a>> {
@@ -19,6 +19,7 @@ fn told<'a>(course: &Course<'_, '_>, index: usize, step: &'a Step) -> ToldStep<'
         place: None,
         rule: None,
         target: None,
+        asks_mark: None,
         is_chain_end: false,
         misfit: None,
     };
@@ -30,10 +31,19 @@ fn told<'a>(course: &Course<'_, '_>, index: usize, step: &'a Step) -> ToldStep<'
             told.place = known.place();
             told.rule = known.text();
             told.target = known.target();
+            told.asks_mark = known.found.rule().and_then(asked_mark);
             told.is_chain_end = known.found.spot == Spot::End;
         }
     }
     told
+}
+
+/// The mark that a rule's conditions name.
+fn asked_mark(rule: &Rule) -> Option<(u32, u32)> {
+    rule.matches.iter().find_map(|one| match one.test {
+        Test::Mark { value, mask } if !one.negated => Some((value, mask)),
+        _ => None,
+    })
 }
 
 fn several(rules: &[Candidate<'_>]) -> Box<str> {

@@ -29,7 +29,7 @@ impl Subject {
     /// Looks up an id; none when nothing has it.
     pub async fn find(
         store: &Store,
-        library: &Library,
+        library: &mut Library,
         id: &PublicId,
     ) -> Result<Option<Self>, StoreError> {
         let (connection, packets) = match id.kind() {
@@ -48,7 +48,7 @@ impl Subject {
                 (connection, vec![row])
             }
         };
-        let lore = packets.iter().map(|row| library.of(&row.host, row.packet.first.wall)).collect();
+        let lore = packets.iter().map(|row| library.at(&row.host, row.packet.first.wall)).collect();
         let others = others(store, connection.as_ref(), &packets).await?;
         Ok(Some(Self { connection, packets, lore, others }))
     }

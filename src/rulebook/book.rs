@@ -39,12 +39,26 @@ pub struct Moment {
     pub revisions: Vec<Revision>,
 }
 
-/// What replaces what: iptables and nft rules of one family stand beside each other.
-type Line = (bool, Family);
+/// Whose rules replace each other: those of one engine and one family. iptables' own rules, iptables' rules on
+/// nf_tables and nft's listing of all that nf_tables has stand beside each other.
+type Line = (Engine, Family);
+
+/// What runs rules, in the order in which sites are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Engine {
+    Xtables,
+    XtablesOnNftables,
+    Nft,
+}
 
 impl Revision {
     fn line(&self) -> Line {
-        (self.rules.dialect == Dialect::Nft, self.rules.family)
+        let engine = match (self.rules.dialect, self.rules.on_nftables) {
+            (Dialect::Nft, _) => Engine::Nft,
+            (_, true) => Engine::XtablesOnNftables,
+            (_, false) => Engine::Xtables,
+        };
+        (engine, self.rules.family)
     }
 }
 
@@ -87,10 +101,10 @@ impl Book {
 }
 
 /// The latest of these, and of those before it the tables that no later one has.
-fn holding(past: &[&Revision], (is_nft, _): Line) -> Vec<Revision> {
+fn holding(past: &[&Revision], (engine, _): Line) -> Vec<Revision> {
     let mut held: Vec<Revision> = Vec::new();
     for revision in past.iter().rev() {
-        if is_nft && !held.is_empty() {
+        if engine == Engine::Nft && !held.is_empty() {
             break;
         }
         let is_own = |name: &str| held.iter().all(|later| later.rules.table(name).is_none());

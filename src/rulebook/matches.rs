@@ -133,11 +133,3 @@ pub struct Sight<'a> {
     /// conntrack's state of the packet, when known: `NEW`, `ESTABLISHED`, `RELATED`.
     pub state: Option<&'a str>,
 }
-
-impl Match {
-    /// Whether it holds for what a line shows. `None`: the line does not tell.
-    pub fn holds(&self, sight: &Sight<'_>) -> Option<bool> {
-        let _ = sight;
-        None
-    }
-}

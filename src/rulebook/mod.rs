@@ -8,6 +8,7 @@
 //! Pure: text in, values and remarks out; it never fails.
 
 mod book;
+mod holds;
 mod matches;
 mod read;
 mod resolve;

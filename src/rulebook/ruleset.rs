@@ -3,6 +3,7 @@
 use chrono::NaiveDateTime;
 
 use super::matches::{Match, Sight};
+use super::read;
 use super::target::Target;
 use crate::model::{Hook, Layer};
 
@@ -13,6 +14,9 @@ pub struct RuleSet {
     pub family: Family,
     /// The form in which they were given.
     pub dialect: Dialect,
+    /// Whether nf_tables runs them, as far as the text tells: `iptables-save v1.8.9 (nf_tables)`. Such rules leave
+    /// LOG lines in the kernel's log, but no TRACE lines.
+    pub on_nftables: bool,
     /// The time in the text's own header, which has no zone.
     pub taken: Option<NaiveDateTime>,
     /// The tables in the order of the text.
@@ -176,7 +180,12 @@ impl Rule {
 
     /// The text in two: up to the target, and the target with its options (empty when it has none).
     pub fn parts(&self) -> (String, String) {
-        (self.text.to_string(), String::new())
+        let at = match self.text.strip_prefix("-A ") {
+            Some(_) => read::jump_at(&self.text),
+            None => read::target_at(&self.text),
+        };
+        let (conditions, target) = self.text.split_at(at.unwrap_or(self.text.len()));
+        (conditions.trim_end().to_owned(), target.to_owned())
     }
 }
 

@@ -1,9 +1,10 @@
 //! What a rule does with a packet that it matches.
 
 /// A rule's target (`-j`, `-g`), or nft's statement in its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Target {
     /// No `-j`: the rule only counts.
+    #[default]
     None,
     /// ACCEPT.
     Accept,

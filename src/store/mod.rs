@@ -10,6 +10,7 @@ mod candidates;
 mod codec;
 mod endpoint;
 mod error;
+mod hits;
 mod insert;
 mod inspect;
 mod intern;
@@ -24,8 +25,10 @@ mod read_hits;
 mod read_links;
 mod read_list;
 mod read_packets;
+mod read_revisions;
 mod read_rules;
 mod read_stats;
+mod read_ways;
 mod rules;
 mod select;
 mod select_hops;
@@ -42,22 +45,23 @@ mod write_packets;
 mod write_remarks;
 
 pub use error::StoreError;
+pub use hits::{HitQuery, HitReport, Hits, RuleHits, RuleRow, SiteHits};
 pub use key::{BadId, IdKind, PublicId};
 pub use names::HostName;
 pub use open::Store;
 pub use read_connections::ConnectionRow;
-pub use read_hits::{HitQuery, HitReport, Hits, RuleHits, RuleRow, SiteHits};
 pub use read_links::{LinkEnd, LinkRow};
 pub use read_list::{ConnectionQuery, Cursor, Order, PacketQuery};
 pub use read_packets::PacketRow;
+pub use read_revisions::{RevisionRow, SiteTold};
 pub use read_rules::StepRule;
 pub use read_stats::{AnomalyQuery, AnomalyRow, GapRow, Stats};
+pub use read_ways::{Pending, Span, WayFacts};
 pub use rules::{NewRevision, NewRule, RuleAt, RuleFamily};
 pub use snapshots::{Added, FromHow, NewSnapshot, Snapshot, SnapshotKind};
 pub use source::{HEAD, Registered, SourceIdentity, SourceKind, SourceRow, TAIL, hash_tail};
 pub use tell::{
-    HostRules, Pending, RulesFrom, SiteTelling, Span, Stands, StandsFrom, Tellings, VerdictFrom,
-    WayFacts, WayTelling,
+    HostRules, RulesFrom, SiteTelling, Stands, StandsFrom, Tellings, VerdictFrom, WayTelling,
 };
 pub use tell_connections::{ConnectionTelling, NatTelling, UntoldConnection};
 pub use write::{Batch, Progress, Writer};

@@ -254,6 +254,7 @@ pub(crate) struct Columns {
     pub learnt: Option<i64>,
 }
 
+#[derive(Clone)]
 struct EndpointColumns {
     addr: Option<String>,
     port: Option<u16>,
@@ -274,11 +275,11 @@ impl EndpointColumns {
 }
 
 /// The columns that make a verdict.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct VerdictColumns {
-    verdict: i64,
-    evidence: Option<i64>,
-    verdict_hop: Option<i64>,
+    pub verdict: i64,
+    pub evidence: Option<i64>,
+    pub verdict_hop: Option<i64>,
 }
 
 impl VerdictColumns {
@@ -342,6 +343,7 @@ impl FromRow<'_, SqliteRow> for Columns {
 }
 
 /// A row of table `nat`.
+#[derive(Clone)]
 pub(crate) struct NatColumns {
     connection: i64,
     pub idx: i64,

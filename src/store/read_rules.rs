@@ -2,6 +2,7 @@
 //!
 //! A database without rules is asked nothing for them: the rows' own queries tell that there are none.
 
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use foldhash::HashMap;
@@ -44,18 +45,15 @@ impl Reader<'_> {
         wall: Option<WallTime>,
         n_steps: usize,
     ) -> Result<Vec<Option<StepRule>>, StoreError> {
-        if !known.paths.contains_key(&(host, path)) {
-            let rules = self.path_rules(host, path, n_steps).await?;
-            known.paths.insert((host, path), rules);
-        }
+        let rules = match known.paths.entry((host, path)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(self.path_rules(host, path, n_steps).await?),
+        };
         let wall = wall.map_or(i64::MIN, |wall| wall.0);
         let at = |stands: &Vec<(i64, Option<StepRule>)>| {
             stands.iter().rev().find(|(from, _)| *from <= wall).and_then(|(_, rule)| rule.clone())
         };
-        Ok(known
-            .paths
-            .get(&(host, path))
-            .map_or_else(Vec::new, |path| path.iter().map(at).collect()))
+        Ok(rules.iter().map(at).collect())
     }
 
     async fn path_rules(

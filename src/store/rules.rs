@@ -1,8 +1,10 @@
 //! The rules of the snapshots, one row each, so that a line's place can point at its rule.
 
+use std::collections::hash_map::Entry;
+
 use foldhash::HashMap;
-use sqlx::Connection as _;
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{Connection as _, FromRow, Row as _};
 
 use crate::model::WallTime;
 use crate::store::insert::{Insert, insert};
@@ -153,31 +155,32 @@ async fn filed(
             .await?;
     let mut revisions = Vec::with_capacity(rows.len());
     for (id, family, from_us) in rows {
-        let rules: Vec<(String, String, u32, Option<String>, Option<String>)> = sqlx::query_as(
-            "select table_name, chain, number, text, target from rule
-             where id between ?1 << 24 and (?1 << 24) + 16777215 order by id",
+        let rules: Vec<NewRule> = sqlx::query_as(
+            "select * from rule where id between ?1 << 24 and (?1 << 24) + 16777215 order by id",
         )
         .bind(id)
         .fetch_all(&mut *connection)
         .await?;
-        let rule =
-            |(table, chain, number, text, target): (String, String, _, Option<_>, Option<_>)| {
-                NewRule {
-                    table: table.into(),
-                    chain: chain.into(),
-                    number,
-                    text: text.map(String::into_boxed_str),
-                    target: target.map(String::into_boxed_str),
-                }
-            };
-        let revision = NewRevision {
-            family: family_of(&family)?,
-            from: from_us.map(WallTime),
-            rules: rules.into_iter().map(rule).collect(),
-        };
+        let revision =
+            NewRevision { family: family_of(&family)?, from: from_us.map(WallTime), rules };
         revisions.push((id, revision));
     }
     Ok(revisions)
+}
+
+impl FromRow<'_, SqliteRow> for NewRule {
+    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+        let text = |column: &str| {
+            row.try_get::<Option<String>, _>(column).map(|text| text.map(String::into_boxed_str))
+        };
+        Ok(Self {
+            table: row.try_get::<String, _>("table_name")?.into(),
+            chain: row.try_get::<String, _>("chain")?.into(),
+            number: row.try_get("number")?,
+            text: text("text")?,
+            target: text("target")?,
+        })
+    }
 }
 
 /// Reads the column `revision.family`.
@@ -241,8 +244,11 @@ fn label(family: RuleFamily, rule: &NewRule) -> String {
 /// The ids of rules by their places, of the rule sets that were asked for.
 #[derive(Default)]
 pub(crate) struct RuleIds {
-    revisions: HashMap<i64, HashMap<(Box<str>, Box<str>, u32), i64>>,
+    revisions: HashMap<i64, Places>,
 }
+
+/// The ids of a rule set's rules by table, chain and number.
+type Places = HashMap<(Box<str>, Box<str>, u32), i64>;
 
 impl RuleIds {
     pub(crate) fn forget(&mut self) {
@@ -255,12 +261,11 @@ impl RuleIds {
         connection: &mut SqliteConnection,
         at: &RuleAt,
     ) -> Result<i64, StoreError> {
-        if !self.revisions.contains_key(&at.revision) {
-            let rules = rule_ids(connection, at.revision).await?;
-            self.revisions.insert(at.revision, rules);
-        }
-        let key = (at.table.clone(), at.chain.clone(), at.number);
-        let id = self.revisions.get(&at.revision).and_then(|rules| rules.get(&key));
+        let rules = match self.revisions.entry(at.revision) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(rule_ids(connection, at.revision).await?),
+        };
+        let id = rules.get(&(at.table.clone(), at.chain.clone(), at.number));
         id.copied().ok_or(StoreError::NoSuch { what: "such rule in rule set", id: at.revision })
     }
 
@@ -277,10 +282,7 @@ impl RuleIds {
     }
 }
 
-async fn rule_ids(
-    connection: &mut SqliteConnection,
-    revision: i64,
-) -> Result<HashMap<(Box<str>, Box<str>, u32), i64>, StoreError> {
+async fn rule_ids(connection: &mut SqliteConnection, revision: i64) -> Result<Places, StoreError> {
     let rows: Vec<(String, String, u32, i64)> = sqlx::query_as(
         "select table_name, chain, number, id from rule
          where id between ?1 << 24 and (?1 << 24) + 16777215 order by id",

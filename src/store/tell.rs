@@ -9,52 +9,17 @@
 
 use std::sync::Arc;
 
-use crate::filter::ProtocolName;
-use crate::model::{Boot, Direction, Hop, Layer, Packet, Site, Verdict, WallTime};
-use crate::store::names::HostName;
+use foldhash::HashMap;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{Connection as _, FromRow, Row as _};
+
+use crate::model::{Layer, Site, Verdict, WallTime};
+use crate::store::StoreError;
+use crate::store::read_links::list;
 use crate::store::rules::RuleAt;
-use crate::store::{Store, StoreError, Writer};
-
-/// What waits to be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Pending {
-    /// Snapshots there are. Without any nothing is ever pending.
-    pub snapshots: u64,
-    /// Ways that were not told since they came, or since the snapshots changed. While none waits, the snapshots
-    /// are those of the last run, as far as they matter.
-    pub ways: u64,
-    /// Whether connections wait: they were written since, or have a packet on a way that is told otherwise now.
-    pub connections: bool,
-}
-
-/// A way that packets went, as the log alone tells it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WayFacts {
-    /// Its number.
-    pub id: i64,
-    /// The number of the host.
-    pub host_id: i64,
-    /// The host.
-    pub host: HostName,
-    /// The boot.
-    pub boot: Boot,
-    /// The places in order.
-    pub hops: Arc<[Hop]>,
-    /// The log's own verdict.
-    pub verdict: Verdict,
-    /// The direction within the connection.
-    pub direction: Option<Direction>,
-    /// The protocol.
-    pub protocol: Option<ProtocolName>,
-    /// The time of its first packet that has one.
-    pub first_wall: Option<WallTime>,
-    /// The time of its last packet that has one.
-    pub last_wall: Option<WallTime>,
-    /// How many packets went it.
-    pub packets: u64,
-    /// Whether it has been told under the present snapshots.
-    pub is_told: bool,
-}
+use crate::store::snapshots::check_basis;
+use crate::store::words::Coded as _;
+use crate::store::write::{Memory, Writer};
 
 /// What is told, of any number of ways and sites, in one transaction.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -141,59 +106,259 @@ pub struct RulesFrom {
     pub revisions: Vec<i64>,
 }
 
-/// The times of some packets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
-    /// The earliest.
-    pub first: WallTime,
-    /// The latest.
-    pub last: WallTime,
-}
-
 impl Writer {
     /// Writes what the rules tell of ways and sites. Connections with a packet on a way that was told otherwise
     /// before wait to be told again. Gives the number of ways of which something else is told than before.
+    #[expect(clippy::manual_async_fn, reason = "the future must be known to be `Send`")]
     pub fn tell(
         &mut self,
         tellings: &Tellings,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send {
-        let _ = (&self, tellings);
-        async move { Err(StoreError::Damaged("not written yet")) }
+        async move {
+            let mut transaction = self.connection.begin_with("begin immediate").await?;
+            let memory = &mut self.memory;
+            let told = tell(&mut transaction, memory, tellings).await;
+            let changed = told.inspect_err(|_| memory.forget())?;
+            transaction.commit().await.inspect_err(|_| memory.forget())?;
+            Ok(changed)
+        }
     }
 }
 
-impl Store {
-    /// What waits to be told.
-    #[expect(clippy::manual_async_fn, reason = "the future must be known to be `Send`")]
-    pub fn pending(&self) -> impl Future<Output = Result<Pending, StoreError>> + Send {
-        async move { Ok(Pending::default()) }
-    }
+/// A row of table `telling` without its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct VerdictRow {
+    from_us: i64,
+    verdict: i64,
+    evidence: Option<i64>,
+    hop: Option<i64>,
+    rule: Option<i64>,
+}
 
-    /// All ways, in order of first appearance.
-    #[expect(clippy::manual_async_fn, reason = "the future must be known to be `Send`")]
-    pub fn ways(&self) -> impl Future<Output = Result<Vec<WayFacts>, StoreError>> + Send {
-        async move { Ok(Vec::new()) }
+impl FromRow<'_, SqliteRow> for VerdictRow {
+    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            from_us: row.try_get("from_us")?,
+            verdict: row.try_get("verdict")?,
+            evidence: row.try_get("evidence")?,
+            hop: row.try_get("verdict_hop")?,
+            rule: row.try_get("rule")?,
+        })
     }
+}
 
-    /// The first `n` and the last `n` packets of a way, in order of position, each once, with the log's own verdict.
-    pub fn samples(
-        &self,
-        way: i64,
-        n: u32,
-    ) -> impl Future<Output = Result<Vec<Packet>, StoreError>> + Send {
-        let _ = (way, n);
-        async move { Ok(Vec::new()) }
-    }
+/// A row of table `rule_site` without its site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct StandsRow {
+    from_us: i64,
+    rule: Option<i64>,
+    misfit: Option<String>,
+}
 
-    /// From when to when packets went these ways, at or after `from` and before `until`; none when none did that has a
-    /// wall time.
-    pub fn span(
-        &self,
-        ways: &[i64],
-        from: Option<WallTime>,
-        until: Option<WallTime>,
-    ) -> impl Future<Output = Result<Option<Span>, StoreError>> + Send {
-        let _ = (ways, from, until);
-        async move { Ok(None) }
+async fn tell(
+    connection: &mut SqliteConnection,
+    memory: &mut Memory,
+    tellings: &Tellings,
+) -> Result<u64, StoreError> {
+    memory.refresh(connection).await?;
+    check_basis(connection, &tellings.basis).await?;
+    let was_told = was_told(connection).await?;
+    let before = verdicts_before(connection).await?;
+    let mut changed = 0;
+    let mut told_otherwise = Vec::new();
+    for WayTelling { way, verdicts } in &tellings.ways {
+        let was_told = was_told.get(way).copied();
+        let was_told = was_told.ok_or(StoreError::NoSuch { what: "way", id: *way })?;
+        let rows = verdict_rows(connection, memory, verdicts).await?;
+        if before.get(way).map_or(&[][..], Vec::as_slice) != rows {
+            put_verdicts(connection, *way, &rows).await?;
+            changed += 1;
+            told_otherwise.extend(was_told.then_some(*way));
+        }
+        if !was_told {
+            sqlx::query("update way set told = 1 where id = ?")
+                .bind(way)
+                .execute(&mut *connection)
+                .await?;
+        }
     }
+    // The connections of a way that was not told since it came, or since the snapshots changed, wait already.
+    if !told_otherwise.is_empty() {
+        await_telling(connection, &told_otherwise).await?;
+    }
+    for site in &tellings.sites {
+        put_site(connection, memory, site).await?;
+    }
+    for host in &tellings.held {
+        put_held(connection, host).await?;
+    }
+    Ok(changed)
+}
+
+/// All ways, and whether each was told.
+async fn was_told(connection: &mut SqliteConnection) -> Result<HashMap<i64, bool>, StoreError> {
+    let rows: Vec<(i64, bool)> =
+        sqlx::query_as("select id, told is not null from way").fetch_all(&mut *connection).await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// What was told of the ways before.
+async fn verdicts_before(
+    connection: &mut SqliteConnection,
+) -> Result<HashMap<i64, Vec<VerdictRow>>, StoreError> {
+    let rows: Vec<(i64, VerdictRow)> = sqlx::query("select * from telling order by way, from_us")
+        .try_map(|row: SqliteRow| Ok((row.try_get("way")?, VerdictRow::from_row(&row)?)))
+        .fetch_all(&mut *connection)
+        .await?;
+    let mut before: HashMap<i64, Vec<VerdictRow>> = HashMap::default();
+    for (way, row) in rows {
+        before.entry(way).or_default().push(row);
+    }
+    Ok(before)
+}
+
+async fn verdict_rows(
+    connection: &mut SqliteConnection,
+    memory: &mut Memory,
+    verdicts: &[VerdictFrom],
+) -> Result<Vec<VerdictRow>, StoreError> {
+    let mut rows: Vec<VerdictRow> = Vec::with_capacity(verdicts.len());
+    for (from_us, told) in by_time(verdicts, |told| told.from) {
+        let (verdict, evidence, hop) = memory.intern.verdict(connection, &told.verdict).await?;
+        let rule = memory.rules.id_of(connection, told.rule.as_ref()).await?;
+        let row = VerdictRow { from_us, verdict, evidence, hop, rule };
+        let same = |last: &VerdictRow| VerdictRow { from_us, ..*last } == row;
+        if !rows.last().is_some_and(same) {
+            rows.push(row);
+        }
+    }
+    Ok(rows)
+}
+
+async fn put_verdicts(
+    connection: &mut SqliteConnection,
+    way: i64,
+    rows: &[VerdictRow],
+) -> Result<(), StoreError> {
+    sqlx::query("delete from telling where way = ?").bind(way).execute(&mut *connection).await?;
+    for row in rows {
+        sqlx::query(
+            "insert into telling (way, from_us, verdict, evidence, verdict_hop, rule) values (?, ?, ?, ?, ?, ?)",
+        )
+        .bind(way)
+        .bind(row.from_us)
+        .bind(row.verdict)
+        .bind(row.evidence)
+        .bind(row.hop)
+        .bind(row.rule)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Makes the connections with a packet on one of the ways wait to be told again.
+async fn await_telling(connection: &mut SqliteConnection, ways: &[i64]) -> Result<(), StoreError> {
+    sqlx::query(
+        "update connection set untold = 1 where untold is null and id in
+            (with wanted as materialized (select value as way from json_each(?))
+             select p.connection
+             from (select distinct b.block as block from wanted w join way_block b on b.way = w.way) b
+             cross join packet p on p.id between b.block << 20 and (b.block << 20) + 1048575
+             where p.way in (select way from wanted))",
+    )
+    .bind(list(ways))
+    .execute(&mut *connection)
+    .await?;
+    Ok(())
+}
+
+async fn put_site(
+    connection: &mut SqliteConnection,
+    memory: &mut Memory,
+    telling: &SiteTelling,
+) -> Result<(), StoreError> {
+    let site = memory.intern.site(connection, &telling.site).await?;
+    let layer = telling.layer.code();
+    let mut rows: Vec<StandsRow> = Vec::with_capacity(telling.stands.len());
+    for (from_us, told) in by_time(&telling.stands, |told| told.from) {
+        let (rule, misfit) = match &told.stands {
+            None => (None, None),
+            Some(Stands::Rule(at)) => (Some(memory.rules.id(connection, at).await?), None),
+            Some(Stands::Misfit(sentence)) => (None, Some(sentence.to_string())),
+        };
+        let row = StandsRow { from_us, rule, misfit };
+        let same = |last: &StandsRow| last.rule == row.rule && last.misfit == row.misfit;
+        if !rows.last().is_some_and(same) {
+            rows.push(row);
+        }
+    }
+    if rows.iter().all(|row| row.rule.is_none() && row.misfit.is_none()) {
+        rows.clear();
+    }
+    sqlx::query("delete from rule_site where host = ? and site = ? and layer = ?")
+        .bind(telling.host_id)
+        .bind(site)
+        .bind(layer)
+        .execute(&mut *connection)
+        .await?;
+    for row in rows {
+        sqlx::query(
+            "insert into rule_site (host, site, layer, from_us, rule, misfit) values (?, ?, ?, ?, ?, ?)",
+        )
+        .bind(telling.host_id)
+        .bind(site)
+        .bind(layer)
+        .bind(row.from_us)
+        .bind(row.rule)
+        .bind(row.misfit)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+/// `held.revision` when no rule set held.
+pub(crate) const NO_REVISION: i64 = 0;
+
+async fn put_held(connection: &mut SqliteConnection, host: &HostRules) -> Result<(), StoreError> {
+    sqlx::query("delete from held where host = ?")
+        .bind(host.host_id)
+        .execute(&mut *connection)
+        .await?;
+    for (from_us, rules) in by_time(&host.held, |rules| rules.from) {
+        let none = [NO_REVISION];
+        let revisions = if rules.revisions.is_empty() { &none[..] } else { &rules.revisions };
+        for revision in revisions {
+            sqlx::query("insert or ignore into held (host, from_us, revision) values (?, ?, ?)")
+                .bind(host.host_id)
+                .bind(from_us)
+                .bind(revision)
+                .execute(&mut *connection)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+/// The items in order of time, each with the column `from_us`: the earliest reaches back to the beginning, and of
+/// those of one time the last counts.
+fn by_time<T>(items: &[T], from: impl Fn(&T) -> Option<WallTime>) -> Vec<(i64, &T)> {
+    let mut timed: Vec<(i64, &T)> =
+        items.iter().map(|item| (from(item).map_or(i64::MIN, |from| from.0), item)).collect();
+    timed.sort_by_key(|(from, _)| *from);
+    if let Some((from, _)) = timed.first().copied() {
+        timed
+            .iter_mut()
+            .filter(|(other, _)| *other == from)
+            .for_each(|(other, _)| *other = i64::MIN);
+    }
+    let mut last_of_each: Vec<(i64, &T)> = Vec::with_capacity(timed.len());
+    for (from, item) in timed {
+        match last_of_each.last_mut() {
+            Some(last) if last.0 == from => *last = (from, item),
+            _ => last_of_each.push((from, item)),
+        }
+    }
+    last_of_each
 }

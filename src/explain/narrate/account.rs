@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 
 use crate::context::HostContext;
-use crate::explain::{Inferred, Lore, Seen, Subject, ToldStep, infer, tell};
+use crate::explain::{Inferred, Lore, RulePlace, Seen, Subject, ToldStep, infer, judge, tell};
 use crate::model::{
-    Connection, Direction, Header, Hook, Hop, Layer, NatChange, NatKind, Network, Packet,
-    PacketKey, Site, Table,
+    Connection, Header, Hook, Hop, Layer, NatChange, NatKind, Network, Packet, PacketKey, Site,
+    Table,
 };
-use crate::rulebook::{Chain, Family, Rule, Sight, Target};
+use crate::rulebook::{Chain, Family, Policy, Rule, RuleSet, Sight, Target};
 
 use super::names::socket;
 
@@ -26,8 +26,29 @@ pub(crate) struct Account<'a> {
     pub inferred: Vec<Inferred>,
     /// What was rewritten, in order.
     pub rewrites: Vec<Rewrite>,
-    /// The step that decided what became of the packet, or the last one that was seen of it.
-    pub deciding: Option<usize>,
+    /// Where it was decided what became of the packet, or the last that was seen of it.
+    pub end: Option<End>,
+}
+
+/// Where a packet's way was decided.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct End {
+    /// The step.
+    pub step: usize,
+    /// Whether the packet's verdict names it; else it is only the last one.
+    pub is_named: bool,
+    /// The place in the rule book. It is not the step's own where a rule after a LOG rule decided.
+    pub place: Option<RulePlace>,
+    pub rule: Option<Box<str>>,
+    pub target: Option<Target>,
+    /// Whether the rule stands behind that of the step, which only wrote a line.
+    pub is_beyond: bool,
+}
+
+impl End {
+    pub(crate) fn is_policy(&self) -> bool {
+        self.place.as_ref().is_some_and(|place| place.number == 0)
+    }
 }
 
 /// An address that differs between two lines of a packet.
@@ -52,9 +73,43 @@ impl<'a> Account<'a> {
         let inferred = infer(packet, connection, has_waited, &told, lore);
         let hooks = hooks(packet);
         let rewrites = rewrites(packet, &told);
-        let is_site = |hop: &Hop| packet.steps.iter().rposition(|step| step.hop == *hop);
-        let deciding = packet.verdict.site.as_ref().and_then(is_site);
-        Self { number, packet, lore, told, hooks, inferred, rewrites, deciding }
+        let mut account = Self { number, packet, lore, told, hooks, inferred, rewrites, end: None };
+        account.end = account.end_at(packet.verdict.site.as_ref());
+        account
+    }
+
+    /// What is known of the end of its way at this place, or at its last one.
+    pub(crate) fn end_at(&self, hop: Option<&Hop>) -> Option<End> {
+        let steps = &self.packet.steps;
+        let named = hop.and_then(|hop| steps.iter().rposition(|step| step.hop == *hop));
+        let step = named.or_else(|| steps.len().checked_sub(1))?;
+        let told = self.told.get(step)?;
+        let mut end = End {
+            step,
+            is_named: named.is_some(),
+            place: told.place.clone(),
+            rule: told.rule.clone(),
+            target: told.target.clone(),
+            is_beyond: false,
+        };
+        let path: Vec<Hop> = steps.iter().map(|step| step.hop.clone()).collect();
+        let judged = judge(&path, &self.packet.verdict, self.lore);
+        let is_same =
+            judged.verdict.kind == self.packet.verdict.kind && judged.verdict.site.as_ref() == hop;
+        if let Some(place) =
+            judged.place.filter(|place| is_same && end.place.as_ref() != Some(place))
+        {
+            end.target = self.target_at(&place);
+            end.rule = judged.rule;
+            end.place = Some(place);
+            end.is_beyond = true;
+        }
+        Some(end)
+    }
+
+    /// Whether the packet's verdict names this step.
+    pub(crate) fn decides(&self, step: usize) -> bool {
+        self.end.as_ref().is_some_and(|end| end.is_named && end.step == step)
     }
 
     pub(crate) fn key(&self) -> PacketKey {
@@ -65,17 +120,8 @@ impl<'a> Account<'a> {
         self.packet.steps.get(step).map(|step| &*step.header)
     }
 
-    /// The deciding step, or the last one.
-    pub(crate) fn end(&self) -> Option<usize> {
-        self.deciding.or(self.told.len().checked_sub(1))
-    }
-
     pub(crate) fn is_arp(&self) -> bool {
         self.packet.steps.iter().any(|step| matches!(step.header.network, Network::Arp(_)))
-    }
-
-    pub(crate) fn is_reply(&self) -> bool {
-        self.packet.direction == Some(Direction::Reply)
     }
 
     pub(crate) fn is_v6(&self) -> bool {
@@ -95,15 +141,34 @@ impl<'a> Account<'a> {
         self.hooks.get(step).copied().flatten()
     }
 
-    /// The chain in whose text a step's rule stands.
-    pub(crate) fn chain(&self, step: usize) -> Option<&'a Chain> {
-        let place = self.told.get(step)?.place.as_ref()?;
-        let revision = self.lore.rules.revisions.iter().find(|one| {
+    /// The rule set of a place.
+    pub(crate) fn set_at(&self, place: &RulePlace) -> Option<&'a RuleSet> {
+        let found = self.lore.rules.revisions.iter().find(|one| {
             one.id == place.revision
                 && one.rules.family == place.family
                 && one.rules.chain(&place.table, &place.chain).is_some()
-        })?;
-        revision.rules.chain(&place.table, &place.chain)
+        });
+        found.map(|revision| &*revision.rules)
+    }
+
+    /// The chain of a place.
+    pub(crate) fn chain_at(&self, place: &RulePlace) -> Option<&'a Chain> {
+        self.set_at(place)?.chain(&place.table, &place.chain)
+    }
+
+    fn target_at(&self, place: &RulePlace) -> Option<Target> {
+        let chain = self.chain_at(place)?;
+        match (chain.rule(place.number), chain.policy) {
+            (Some(rule), _) => Some(rule.target.clone()),
+            (None, Some(Policy::Accept)) => Some(Target::Accept),
+            (None, Some(Policy::Drop)) => Some(Target::Drop),
+            (None, Some(Policy::Return) | None) => None,
+        }
+    }
+
+    /// The chain in whose text a step's rule stands.
+    pub(crate) fn chain(&self, step: usize) -> Option<&'a Chain> {
+        self.chain_at(self.told.get(step)?.place.as_ref()?)
     }
 
     /// The rule that a step stands for; none for policies and chain ends.

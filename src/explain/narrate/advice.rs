@@ -7,33 +7,33 @@ use crate::explain::{Advice, Phrase};
 use crate::model::{Header, Hook, IfName, Ip, Layer, Protocol, Transport, VerdictKind};
 use crate::rulebook::{Chain, Dialect, Family, Rule, RuleSet, Target, Test};
 
-use super::account::Account;
+use super::account::{Account, End};
 use super::idioms::Owner;
 use super::lost::{Odds, Reason, ReasonKind};
 use super::names::device;
-use super::scene::{Scene, idiom_at};
+use super::scene::{Scene, idiom_of};
 
 /// What to do or where to look.
 pub(crate) fn advice(scene: &Scene<'_, '_>, reasons: &[Reason]) -> Vec<Advice> {
     let Some((account, end)) = scene.end() else { return Vec::new() };
     match scene.kind() {
-        Some(VerdictKind::Dropped | VerdictKind::Rejected) => let_through(scene, account, end),
-        Some(VerdictKind::Unknown) => look(account, end, reasons),
-        Some(VerdictKind::Accepted) => unanswered(scene, account, end),
+        Some(VerdictKind::Dropped | VerdictKind::Rejected) => let_through(scene, account, &end),
+        Some(VerdictKind::Unknown) => look(account, &end, reasons),
+        Some(VerdictKind::Accepted) => unanswered(scene, account, end.step),
         Some(VerdictKind::Consumed) | None => Vec::new(),
     }
 }
 
 /// A rule before the one that ended the packet, for exactly this flow.
-fn let_through(scene: &Scene<'_, '_>, account: &Account<'_>, end: usize) -> Vec<Advice> {
+fn let_through(scene: &Scene<'_, '_>, account: &Account<'_>, end: &End) -> Vec<Advice> {
     let mut all = Vec::new();
-    let Some(place) = Place::of(account, end) else { return give_rules(account, end) };
-    let header = account.header(end);
-    if let Some(flow) = header.and_then(|header| Flow::of(header, account, end)) {
+    let Some(place) = Place::of(account, end) else { return give_rules(account, end.step) };
+    let header = account.header(end.step);
+    if let Some(flow) = header.and_then(|header| Flow::of(header, account, end.step)) {
         let owner = place.owner();
         let place = place.for_own_rules();
         let mut commands: Vec<String> = place.command(&flow).into_iter().collect();
-        let needs_answers = !commands.is_empty() && !lets_answers(account, end, &place, &flow);
+        let needs_answers = !commands.is_empty() && !lets_answers(account, end.step, &place, &flow);
         if needs_answers {
             commands.extend(place.command(&flow.answer()));
         }
@@ -42,7 +42,7 @@ fn let_through(scene: &Scene<'_, '_>, account: &Account<'_>, end: usize) -> Vec<
         }
         all.extend(owner.map(|owner| Advice { sentence: lasting(owner), commands: Vec::new() }));
     }
-    let idiom = idiom_at(account, end);
+    let idiom = idiom_of(account, end);
     if idiom.is_some_and(|idiom| idiom.name == "invalid") {
         all.insert(0, invalid(scene));
     }
@@ -73,19 +73,13 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn of(account: &Account<'a>, end: usize) -> Option<Self> {
-        let place = account.told.get(end)?.place.as_ref()?;
-        let revision = account
-            .lore
-            .rules
-            .revisions
-            .iter()
-            .find(|one| one.id == place.revision && one.rules.family == place.family)?;
-        let table = revision.rules.table(&place.table)?;
+    fn of(account: &Account<'a>, end: &End) -> Option<Self> {
+        let place = end.place.as_ref()?;
+        let set = account.set_at(place)?;
         Some(Self {
-            set: &revision.rules,
-            table: &table.name,
-            chain: account.chain(end)?,
+            set,
+            table: &set.table(&place.table)?.name,
+            chain: account.chain_at(place)?,
             before: (place.number > 0).then_some(place.number),
             is_moved: false,
         })
@@ -335,7 +329,8 @@ fn give_rules(account: &Account<'_>, end: usize) -> Vec<Advice> {
 }
 
 /// Where to look for a packet that was lost.
-fn look(account: &Account<'_>, end: usize, reasons: &[Reason]) -> Vec<Advice> {
+fn look(account: &Account<'_>, end: &End, reasons: &[Reason]) -> Vec<Advice> {
+    let end = end.step;
     let mut all = Vec::new();
     let told = account.told.get(end);
     let rule_is_unknown = told.is_some_and(|told| told.rule.is_none() && told.misfit.is_none());

@@ -2,27 +2,26 @@
 
 use crate::explain::{Phrase, RootCause, RunKind, root_cause};
 use crate::model::{
-    Connection, Direction, EvidenceOf, Hook, Layer, NatChange, Site, Table, Tuple, VerdictEvidence,
-    VerdictKind,
+    Connection, Direction, EvidenceOf, Hook, NatChange, Site, Table, Tuple, VerdictKind,
 };
 use crate::rulebook::Target;
 
-use super::account::{Account, is_destination};
+use super::account::{Account, End, is_destination};
 use super::lost::where_lost;
-use super::names::{count, endpoint, flow, nat_word, place, quoted, somebody};
-use super::scene::{Scene, idiom_at};
+use super::names::{count, endpoint, flow, listed, nat_word, place, quoted, rule_place, somebody};
+use super::scene::{Scene, idiom_of};
 
 /// What became of it.
 pub(crate) fn answer(scene: &Scene<'_, '_>) -> Phrase {
-    let Some((account, step)) = scene.end() else {
+    let Some((account, end)) = scene.end() else {
         return Phrase::text("There is no packet to tell of.");
     };
     match scene.kind() {
-        Some(VerdictKind::Dropped) => dropped(account, step),
-        Some(VerdictKind::Rejected) => rejected(account, step),
-        Some(VerdictKind::Accepted) => accepted(scene, account, step),
-        Some(VerdictKind::Consumed) => consumed(scene, account, step),
-        Some(VerdictKind::Unknown) | None => unknown(scene, account, step),
+        Some(VerdictKind::Dropped) => dropped(account, &end),
+        Some(VerdictKind::Rejected) => rejected(account, &end),
+        Some(VerdictKind::Accepted) => accepted(scene, account, &end),
+        Some(VerdictKind::Consumed) => consumed(scene, account, &end),
+        Some(VerdictKind::Unknown) | None => unknown(scene, account, &end),
     }
 }
 
@@ -36,56 +35,63 @@ fn opening(account: &Account<'_>, kind: VerdictKind, word: &str) -> Phrase {
     Phrase::text(subject).and(RunKind::Verdict(kind), word)
 }
 
+/// What a step's place is called, or that of the rule behind it that decided.
+pub(crate) fn end_place(account: &Account<'_>, end: &End) -> String {
+    match &end.place {
+        Some(at) => rule_place(at.family, &at.table, &at.chain, at.number),
+        None => account.told.get(end.step).map(place).unwrap_or_default(),
+    }
+}
+
 /// ` at filter:FORWARD rule 5, `-A …`` or ` by the policy of filter:INPUT, `-P INPUT DROP``.
-fn at_rule(phrase: Phrase, account: &Account<'_>, step: usize) -> Phrase {
-    let Some(told) = account.told.get(step) else { return phrase };
-    let phrase = match &told.place {
-        Some(at) if at.number == 0 => {
-            phrase.say(" by the policy of ").place(policy_owner(&place(told)))
-        }
-        _ => phrase.say(" at ").place(place(told)),
+fn at_rule(phrase: Phrase, account: &Account<'_>, end: &End) -> Phrase {
+    let place = end_place(account, end);
+    let phrase = match place.strip_suffix(" policy") {
+        Some(chain) if end.is_policy() => phrase.say(" by the policy of ").place(chain),
+        _ => phrase.say(" at ").place(place),
     };
-    match &told.rule {
+    match &end.rule {
         Some(rule) => quoted(phrase.say(", "), rule),
         None => phrase,
     }
 }
 
-/// `filter:INPUT` of `filter:INPUT policy`.
-fn policy_owner(place: &str) -> String {
-    place.strip_suffix(" policy").unwrap_or(place).to_owned()
+fn flow_at(account: &Account<'_>, end: &End) -> Phrase {
+    account.header(end.step).map(flow).unwrap_or_default()
 }
 
-fn dropped(account: &Account<'_>, step: usize) -> Phrase {
-    let phrase = at_rule(opening(account, VerdictKind::Dropped, "Dropped"), account, step);
-    let flow = account.header(step).map(flow).unwrap_or_default();
-    let told = account.told.get(step);
-    let is_policy = told.is_some_and(|told| told.place.as_ref().is_some_and(|at| at.number == 0));
-    if let Some(cause) = root_cause(&account.told).filter(|cause| cause.ended_at == step) {
+fn dropped(account: &Account<'_>, end: &End) -> Phrase {
+    let phrase = at_rule(opening(account, VerdictKind::Dropped, "Dropped"), account, end);
+    let flow = flow_at(account, end);
+    if let Some(cause) = root_cause(&account.told).filter(|cause| cause.ended_at == end.step) {
         return marked(phrase, account, cause);
     }
-    let brief = idiom_at(account, step).and_then(|idiom| idiom.brief);
-    if told.is_some_and(|told| told.rule.is_none()) {
+    if end.rule.is_none() {
         let phrase =
             phrase.say(": no line of ").append(flow).say(" follows, where one would have to");
         return phrase.say("; what the rule says is not known.");
     }
+    let brief = idiom_of(account, end).and_then(|idiom| idiom.brief);
     let phrase = phrase.say(": ");
-    let phrase = brief.map_or(phrase.clone(), |brief| phrase.say(format!("{brief}; ")));
-    if is_policy {
+    let phrase = match brief {
+        Some(brief) => phrase.say(format!("{brief}; ")),
+        None => phrase,
+    };
+    nothing_else(phrase, account, end, flow)
+}
+
+/// `no rule before it lets 172.17.0.2 → 172.17.0.4:6379 through.`
+fn nothing_else(phrase: Phrase, account: &Account<'_>, end: &End, flow: Phrase) -> Phrase {
+    if end.is_policy() {
         return phrase.say("no rule of the chain lets ").append(flow).say(" through.");
     }
-    let is_first = told.is_some_and(|told| {
-        told.depth == 0 && told.place.as_ref().is_some_and(|at| at.number == 1)
-    });
+    let is_first = account.told.get(end.step).is_some_and(|told| told.depth == 0)
+        && end.place.as_ref().is_some_and(|place| place.number == 1);
     if is_first {
-        phrase
-            .say("it is the chain's first rule, so nothing lets ")
-            .append(flow)
-            .say(" through before it.")
-    } else {
-        phrase.say("no rule before it lets ").append(flow).say(" through.")
+        let phrase = phrase.say("it is the chain's first rule, so nothing lets ");
+        return phrase.append(flow).say(" through before it.");
     }
+    phrase.say("no rule before it lets ").append(flow).say(" through.")
 }
 
 /// `, because it was marked 0x8000 at nat:KUBE-MARK-DROP rule 1.`
@@ -94,10 +100,9 @@ fn marked(phrase: Phrase, account: &Account<'_>, cause: RootCause) -> Phrase {
     phrase.say(format!(": it was marked 0x{:x} for that at ", cause.mark)).place(at).say(".")
 }
 
-fn rejected(account: &Account<'_>, step: usize) -> Phrase {
-    let phrase = at_rule(opening(account, VerdictKind::Rejected, "Rejected"), account, step);
-    let target = account.told.get(step).and_then(|told| told.target.as_ref());
-    let phrase = match target {
+fn rejected(account: &Account<'_>, end: &End) -> Phrase {
+    let phrase = at_rule(opening(account, VerdictKind::Rejected, "Rejected"), account, end);
+    let phrase = match &end.target {
         Some(Target::Reject { with: Some(with) }) if &**with == "tcp-reset" => {
             phrase.say(", which answers with a TCP reset")
         }
@@ -106,20 +111,18 @@ fn rejected(account: &Account<'_>, step: usize) -> Phrase {
         }
         _ => phrase.say(", which tells the sender so"),
     };
-    if let Some(cause) = root_cause(&account.told).filter(|cause| cause.ended_at == step) {
+    if let Some(cause) = root_cause(&account.told).filter(|cause| cause.ended_at == end.step) {
         return marked(phrase, account, cause);
     }
-    let flow = account.header(step).map(flow).unwrap_or_default();
-    match idiom_at(account, step).and_then(|idiom| idiom.brief) {
-        Some(brief) => phrase.say(format!(": {brief}; no rule before it lets ")),
-        None => phrase.say(": no rule before it lets "),
-    }
-    .append(flow)
-    .say(" through.")
+    let phrase = match idiom_of(account, end).and_then(|idiom| idiom.brief) {
+        Some(brief) => phrase.say(format!(": {brief}; ")),
+        None => phrase.say(": "),
+    };
+    nothing_else(phrase, account, end, flow_at(account, end))
 }
 
-fn accepted(scene: &Scene<'_, '_>, account: &Account<'_>, step: usize) -> Phrase {
-    let Some(connection) = scene.connection() else { return accepted_packet(account, step) };
+fn accepted(scene: &Scene<'_, '_>, account: &Account<'_>, end: &End) -> Phrase {
+    let Some(connection) = scene.connection() else { return accepted_packet(account, end) };
     let has_answer = connection.packets_reply > 0;
     let phrase = Phrase::default();
     let phrase = if has_answer {
@@ -129,12 +132,8 @@ fn accepted(scene: &Scene<'_, '_>, account: &Account<'_>, step: usize) -> Phrase
     };
     let phrase = phrase.append(target(scene, connection));
     let mut how = translations(scene, connection);
-    how.extend(let_through(account, step));
-    let phrase = if how.is_empty() {
-        phrase
-    } else {
-        phrase.say(": ").append(super::names::listed(how, "and"))
-    };
+    how.extend(let_through(account, end));
+    let phrase = if how.is_empty() { phrase } else { phrase.say(": ").append(listed(how, "and")) };
     if has_answer {
         let packets = count(connection.packets_reply, "packet");
         phrase.say(format!("; {packets} came back."))
@@ -210,87 +209,72 @@ pub(crate) fn nat_step<'s, 'a>(
 }
 
 /// `let through by the policy of filter:FORWARD`.
-fn let_through(account: &Account<'_>, step: usize) -> Option<Phrase> {
-    let told = account.told.get(step)?;
-    if account.table(step) != Some(Table::Filter) {
+fn let_through(account: &Account<'_>, end: &End) -> Option<Phrase> {
+    let by_book = end.place.as_ref().and_then(|place| Table::from_name(place.table.as_bytes()));
+    if by_book.or(account.table(end.step)) != Some(Table::Filter) {
         return None;
     }
-    let words = match account.hook(step) {
+    let words = match account.hook(end.step) {
         Some(Hook::Input) => "let in by ",
         Some(Hook::Output) => "let out by ",
         _ => "let through by ",
     };
-    let phrase = Phrase::text(words);
-    Some(match (&told.place, &told.rule) {
-        (Some(at), _) if at.number == 0 => {
-            phrase.say("the policy of ").place(policy_owner(&place(told)))
-        }
-        (Some(_), Some(rule)) => quoted(phrase.place(place(told)).say(", "), rule),
-        _ => phrase.place(place(told)),
+    let (phrase, place) = (Phrase::text(words), end_place(account, end));
+    Some(match (place.strip_suffix(" policy"), &end.rule) {
+        (Some(chain), _) if end.is_policy() => phrase.say("the policy of ").place(chain),
+        (_, Some(rule)) => quoted(phrase.place(place).say(", "), rule),
+        (_, None) => phrase.place(place),
     })
 }
 
 /// A packet without a connection, or one of a connection that is not told with it.
-fn accepted_packet(account: &Account<'_>, step: usize) -> Phrase {
+fn accepted_packet(account: &Account<'_>, end: &End) -> Phrase {
     let phrase = Phrase::default().and(RunKind::Verdict(VerdictKind::Accepted), "It went on");
-    let flow = account.header(step).map(flow).unwrap_or_default();
-    match let_through(account, step) {
-        Some(how) => phrase.say(", ").append(how).say(": ").append(flow).say("."),
-        None => phrase.say(": ").append(flow).say("."),
-    }
-}
-
-fn consumed(scene: &Scene<'_, '_>, account: &Account<'_>, step: usize) -> Phrase {
-    let taken = Phrase::default()
-        .and(RunKind::Verdict(VerdictKind::Consumed), "Taken by a program on this host");
-    let told = account.told.get(step);
-    let target = told.and_then(|told| told.target.as_ref());
-    if matches!(target, Some(Target::Nfqueue { .. } | Target::Queue)) {
-        let handed = Phrase::default()
-            .and(RunKind::Verdict(VerdictKind::Consumed), "Handed to a program in userspace");
-        return at_rule(handed, account, step)
-            .say(": that program decides, and the log does not say what.");
-    }
-    let mut how: Vec<Phrase> =
-        scene.connection().map(|connection| translations(scene, connection)).unwrap_or_default();
-    how.extend(let_through(account, step));
-    let flow = account.header(step).map(flow).unwrap_or_default();
-    let taken = if how.is_empty() {
-        at_rule(taken, account, step)
-    } else {
-        taken.say(", ").append(super::names::listed(how, "and"))
+    let phrase = match let_through(account, end) {
+        Some(how) => phrase.say(", ").append(how),
+        None => phrase,
     };
-    taken.say(": ").append(flow).say(".")
+    phrase.say(": ").append(flow_at(account, end)).say(".")
 }
 
-fn unknown(scene: &Scene<'_, '_>, account: &Account<'_>, step: usize) -> Phrase {
-    let phrase =
-        Phrase::default().and(RunKind::Verdict(VerdictKind::Unknown), "Not told by the log");
+fn consumed(scene: &Scene<'_, '_>, account: &Account<'_>, end: &End) -> Phrase {
+    let verdict =
+        |words: &str| Phrase::default().and(RunKind::Verdict(VerdictKind::Consumed), words);
+    if matches!(end.target, Some(Target::Nfqueue { .. } | Target::Queue)) {
+        let handed = at_rule(verdict("Handed to a program in userspace"), account, end);
+        return handed.say(": that program decides, and the log does not say what.");
+    }
+    let translated = scene.connection().map(|connection| translations(scene, connection));
+    let mut how = translated.unwrap_or_default();
+    how.extend(let_through(account, end));
+    let taken = verdict("Taken by a program on this host");
+    let taken = if how.is_empty() {
+        at_rule(taken, account, end)
+    } else {
+        taken.say(", ").append(listed(how, "and"))
+    };
+    taken.say(": ").append(flow_at(account, end)).say(".")
+}
+
+fn unknown(scene: &Scene<'_, '_>, account: &Account<'_>, end: &End) -> Phrase {
+    let verdict = RunKind::Verdict(VerdictKind::Unknown);
+    let phrase = Phrase::default().and(verdict, "Not told by the log");
     let phrase = match account.packet.direction {
         Some(Direction::Reply) => phrase.say(": the reply was last seen at "),
         Some(Direction::Related) => phrase.say(": the ICMP error about it was last seen at "),
         Some(Direction::Original) | None => phrase.say(": last seen at "),
     };
-    let Some(told) = account.told.get(step) else { return phrase.say("no place.") };
+    let Some(told) = account.told.get(end.step) else { return phrase.say("no place.") };
     let phrase = phrase.place(place(told));
-    let verdict = &account.packet.verdict;
     if matches!(&*told.step.hop.site, Site::Log { .. } | Site::BridgeLog { .. }) {
-        return phrase.say(
-            ", a rule that only writes a line; what the rules after it did is not in the log.",
-        );
+        return phrase
+            .say(", a rule that writes a line; what the rules after it did is not in the log.");
     }
-    if told.step.hop.layer == Layer::Arp || account.is_arp() {
-        return phrase.say("; nothing after.");
+    match where_lost(scene, account, end) {
+        Some(lost) => phrase.say("; nothing after, so ").say(lost).say("."),
+        None if told.rule.is_none() && !account.is_arp() => {
+            phrase.say("; nothing after. What the rule there does is not known.")
+        }
+        None => phrase.say("; nothing after."),
     }
-    let phrase = match where_lost(scene, account, step) {
-        Some(lost) => phrase.say("; nothing after, so ").say(lost),
-        None => phrase.say("; nothing after"),
-    };
-    if told.rule.is_none()
-        && told.misfit.is_none()
-        && verdict.evidence != Some(VerdictEvidence::Reply)
-    {
-        return phrase.say(". What the rule there says is not known.");
-    }
-    phrase.say(".")
 }

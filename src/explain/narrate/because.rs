@@ -4,11 +4,11 @@ use crate::explain::{LinkFact, Phrase, RootCause, root_cause};
 use crate::model::{EvidenceOf, LinkKind, NatChange, VerdictKind};
 
 use super::account::{Account, is_destination};
-use super::answer::nat_step;
+use super::answer::{end_place, nat_step};
 use super::lost::Reason;
-use super::names::{count, endpoint, listed, nat_word, place, quoted, sentence};
+use super::names::{endpoint, listed, nat_word, place, quoted, sentence};
 use super::near::near_misses;
-use super::scene::{Scene, idiom_at};
+use super::scene::{Scene, idiom_of};
 
 /// The reasons behind the answer, the most telling first.
 pub(crate) fn because(scene: &Scene<'_, '_>, reasons: &[Reason]) -> Vec<Phrase> {
@@ -18,7 +18,7 @@ pub(crate) fn because(scene: &Scene<'_, '_>, reasons: &[Reason]) -> Vec<Phrase> 
             root_cause(&account.told).map(|cause| marked(account, cause)).into_iter().flatten(),
         );
         let ended = matches!(scene.kind(), Some(VerdictKind::Dropped | VerdictKind::Rejected));
-        let idiom = if ended { idiom_at(account, end) } else { None };
+        let idiom = if ended { idiom_of(account, &end) } else { None };
         said.extend(idiom.map(|idiom| sentence(Phrase::text(idiom.sentence))));
     }
     said.extend(near_misses(scene));
@@ -97,7 +97,7 @@ fn other_ends(scene: &Scene<'_, '_>) -> Vec<Phrase> {
         let be = if found.len() == 1 { "was" } else { "were" };
         let phrase =
             phrase.say(format!(" {be} ")).and(crate::explain::RunKind::Verdict(wanted), word);
-        let at = first.end().and_then(|end| first.told.get(end)).map(place);
+        let at = first.end.as_ref().map(|end| end_place(first, end));
         said.push(sentence(match at {
             Some(at) if found.len() == 1 => phrase.say(" at ").place(at),
             Some(at) => phrase.say(", the first of them at ").place(at),
@@ -168,9 +168,4 @@ fn sentence_start(words: &str) -> Phrase {
         .next()
         .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect());
     Phrase::text(text)
-}
-
-/// `4 packets came back`.
-pub(crate) fn packets(number: u64) -> String {
-    count(number, "packet")
 }

@@ -326,7 +326,7 @@ fn same_chain(site: &Site, name: &[u8]) -> bool {
 
 /// What ended the way here, where the rule's text does not say it already.
 fn ending(account: &Account<'_>, step: usize) -> Option<Phrase> {
-    if account.deciding != Some(step) || step + 1 != account.told.len() {
+    if !account.decides(step) || step + 1 != account.told.len() {
         return None;
     }
     let verdict = &account.packet.verdict;

@@ -8,7 +8,7 @@ use crate::explain::Phrase;
 use crate::model::{Hook, IfName, Ip, Layer, Site, SiteKind, Table, VerdictKind};
 use crate::rulebook::Target;
 
-use super::account::Account;
+use super::account::{Account, End};
 use super::names::device;
 use super::scene::Scene;
 
@@ -49,9 +49,10 @@ pub(crate) enum Odds {
 pub(crate) fn where_lost(
     scene: &Scene<'_, '_>,
     account: &Account<'_>,
-    step: usize,
+    end: &End,
 ) -> Option<&'static str> {
-    if may_end(account, step) {
+    let step = end.step;
+    if may_end(account, step) || account.is_arp() {
         return None;
     }
     let told = account.told.get(step)?;
@@ -123,7 +124,7 @@ pub(crate) fn reasons(scene: &Scene<'_, '_>) -> Vec<Reason> {
     if scene.kind() != Some(VerdictKind::Unknown) {
         return Vec::new();
     }
-    let Some((account, step)) = scene.end() else { return Vec::new() };
+    let Some((account, End { step, .. })) = scene.end() else { return Vec::new() };
     let Some(ip) = account.header(step).and_then(|header| header.ip()) else { return Vec::new() };
     let Some(told) = account.told.get(step) else { return Vec::new() };
     if told.step.hop.layer == Layer::Bridge || may_end(account, step) {

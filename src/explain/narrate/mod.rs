@@ -17,14 +17,15 @@ mod scene;
 mod shown;
 mod walk;
 
+// What a comparison needs too.
 pub(super) use account::Account;
 pub(super) use conditions::{shown as shown_of, written};
-pub(super) use names::{count, flow, listed, packet_word, place, quoted, rule_place, sentence};
-pub(super) use shown::Shown;
+pub(super) use doubts::doubts;
+pub(super) use names::{count, flow, listed, place, quoted, rule_place, sentence};
+pub(super) use scene::Scene;
+pub(super) use shown::{Shown, Told};
 
 use crate::explain::{Phrase, Story, Subject};
-
-use self::scene::Scene;
 
 /// Tells a connection's or packet's story.
 pub fn story(subject: &Subject<'_>) -> Story {
@@ -38,7 +39,7 @@ pub fn story(subject: &Subject<'_>) -> Story {
         advice: advice::advice(&scene, &reasons),
         chapters,
         left_out,
-        doubts: doubts::doubts(&scene),
+        doubts: doubts(&scene),
         basis: doubts::basis(&scene),
         glossary: Vec::new(),
     };

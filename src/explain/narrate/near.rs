@@ -5,7 +5,7 @@ use crate::explain::Phrase;
 use crate::model::{Layer, VerdictKind};
 use crate::rulebook::{Chain, Match, Rule, Sight, Target, Test};
 
-use super::account::Account;
+use super::account::{Account, End};
 use super::conditions::{shown, written};
 use super::names::{listed, quoted, rule_place, sentence};
 use super::scene::Scene;
@@ -31,12 +31,13 @@ pub(crate) fn near_misses(scene: &Scene<'_, '_>) -> Vec<Phrase> {
     let Some((account, end)) = scene.end() else { return Vec::new() };
     let own =
         account.context().map(crate::context::HostContext::own_nets).filter(|own| !own.is_empty());
-    let Some(mut sight) = account.sight(end, own.as_deref()) else { return Vec::new() };
+    let Some(mut sight) = account.sight(end.step, own.as_deref()) else { return Vec::new() };
     sight.state = account.is_first(scene.connection()).then_some("NEW");
-    let mut said: Vec<Phrase> = behind(account, end, &sight);
+    let mut said: Vec<Phrase> = behind(account, &end, &sight);
     let mut misses = Vec::new();
-    for (step, chain) in walked(account, end) {
-        let Some(place) = account.told[step].place.as_ref() else { continue };
+    for (step, chain) in walked(account, &end) {
+        let decider = end.place.as_ref().filter(|_| step == end.step);
+        let Some(place) = decider.or(account.told[step].place.as_ref()) else { continue };
         let left_at = if place.number == 0 { chain.len() + 1 } else { place.number };
         for (number, rule) in (1..left_at).zip(&chain.rules) {
             if let Some(condition) = missing(rule, &sight) {
@@ -51,7 +52,9 @@ pub(crate) fn near_misses(scene: &Scene<'_, '_>) -> Vec<Phrase> {
 }
 
 /// The chains of the table that ended the packet, each with the last step in it.
-fn walked<'a>(account: &Account<'a>, end: usize) -> Vec<(usize, &'a Chain)> {
+fn walked<'a>(account: &Account<'a>, end: &End) -> Vec<(usize, &'a Chain)> {
+    let decider = end.place.as_ref().and_then(|place| account.chain_at(place));
+    let end = end.step;
     let hook = account.hook(end);
     let table = account.table(end);
     let mut walked: Vec<(usize, &'a Chain)> = Vec::new();
@@ -63,7 +66,8 @@ fn walked<'a>(account: &Account<'a>, end: usize) -> Vec<(usize, &'a Chain)> {
         if account.table(step) != table || account.hook(step) != hook {
             break;
         }
-        if let Some(chain) = account.chain(step)
+        let chain = if step == end { decider } else { account.chain(step) };
+        if let Some(chain) = chain
             && !walked.iter().any(|(_, known)| std::ptr::eq(*known, chain))
         {
             walked.push((step, chain));
@@ -102,10 +106,9 @@ fn is_telling(condition: &Match, fits: usize) -> bool {
 }
 
 /// Rules behind the one that ended the packet that would have let it through.
-fn behind(account: &Account<'_>, end: usize, sight: &Sight<'_>) -> Vec<Phrase> {
-    let (Some(chain), Some(place)) = (account.chain(end), account.told[end].place.as_ref()) else {
-        return Vec::new();
-    };
+fn behind(account: &Account<'_>, end: &End, sight: &Sight<'_>) -> Vec<Phrase> {
+    let Some(place) = end.place.as_ref() else { return Vec::new() };
+    let Some(chain) = account.chain_at(place) else { return Vec::new() };
     if place.number == 0 {
         return Vec::new();
     }

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use crate::context::HostContext;
 use crate::explain::Subject;
-use crate::model::{Connection, Direction, Hook, Layer, Verdict, VerdictKind};
+use crate::model::{Connection, Direction, Hook, Hop, Layer, Verdict, VerdictKind};
 
-use super::account::Account;
+use super::account::{Account, End};
 use super::idioms::{Idiom, Spot, idiom};
 
 /// A subject with its packets told.
@@ -48,13 +48,14 @@ impl<'a, 's> Scene<'a, 's> {
         self.verdict().map(|verdict| verdict.kind)
     }
 
-    /// The deciding step of the packet that the answer is about, or its last one.
-    pub(crate) fn end(&self) -> Option<(&Account<'a>, usize)> {
+    /// Where the way of the packet that the answer is about was decided, or last seen.
+    pub(crate) fn end(&self) -> Option<(&Account<'a>, End)> {
         let account = self.main()?;
         let of_connection = self.verdict().and_then(|verdict| verdict.site.as_ref());
-        let by_site = of_connection
-            .and_then(|hop| account.packet.steps.iter().rposition(|step| step.hop == *hop));
-        Some((account, by_site.or_else(|| account.end())?))
+        let is_there = |hop: &Hop| account.packet.steps.iter().any(|step| step.hop == *hop);
+        let end =
+            of_connection.filter(|hop| is_there(hop)).and_then(|hop| account.end_at(Some(hop)));
+        Some((account, end.or_else(|| account.end.clone())?))
     }
 
     pub(crate) fn context(&self) -> Option<&'a HostContext> {
@@ -94,16 +95,15 @@ fn main(accounts: &[Account<'_>], connection: Option<&Connection>) -> usize {
     best.map_or(0, |(at, _)| at)
 }
 
-/// What the rule of a step is used for.
-pub(crate) fn idiom_at(account: &Account<'_>, step: usize) -> Option<Idiom> {
-    let told = account.told.get(step)?;
-    let place = told.place.as_ref()?;
-    let revision = account.lore.rules.revisions.iter().find(|one| one.id == place.revision)?;
+/// What the rule that ended a packet's way is used for.
+pub(crate) fn idiom_of(account: &Account<'_>, end: &End) -> Option<Idiom> {
+    let place = end.place.as_ref()?;
+    let chain = account.chain_at(place)?;
     idiom(&Spot {
-        set: &revision.rules,
+        set: account.set_at(place)?,
         table: &place.table,
-        chain: account.chain(step)?,
-        rule: account.rule(step),
-        target: told.target.as_ref()?,
+        chain,
+        rule: chain.rule(place.number),
+        target: end.target.as_ref()?,
     })
 }

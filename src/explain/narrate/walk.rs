@@ -153,7 +153,7 @@ impl Walk<'_, '_> {
             return false;
         };
         let number = told.place.as_ref().map_or(0, |place| place.number);
-        let is_end = at + 1 == account.told.len() || account.deciding == Some(at);
+        let is_end = at + 1 == account.told.len() || account.decides(at);
         Hook::from_chain(chain).is_some()
             && number == 0
             && told.misfit.is_none()
