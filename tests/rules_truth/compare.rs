@@ -81,13 +81,8 @@ fn connection_differences(
     if let Some(nat) = &written.nat {
         differences.extend(nat_differences(nat, &said["nat"]));
     }
-    for kind in &written.links {
-        if !list(&said["links"]).any(|link| link["kind"] == **kind) {
-            differences.push(format!("no link {kind}, but {}", said["links"]));
-        }
-    }
     let id = said["id"].as_str().unwrap_or_default();
-    if !written.packets.is_empty() || !written.cites.is_empty() || !written.never.is_empty() {
+    if written.is_about_packets() {
         differences.extend(shown_differences(written, &product.show(id)?));
     }
     if !written.story.is_empty() || !written.untold.is_empty() {
@@ -105,18 +100,22 @@ fn story_differences(written: &Written, story: &str) -> Vec<String> {
 }
 
 fn shown_differences(written: &Written, shown: &Value) -> Vec<String> {
+    let packets = || list(&shown["packet_list"]);
     let mut differences = Vec::new();
     for (name, steps) in &written.packets {
         let (direction, number) = name.split_once(' ').unwrap();
         let number: usize = number.parse().unwrap();
-        let mut packets =
-            list(&shown["packet_list"]).filter(|packet| packet["direction"] == direction);
-        match packets.nth(number - 1) {
+        let mut numbered = packets().filter(|packet| packet["direction"] == direction);
+        match numbered.nth(number - 1) {
             Some(packet) => differences.extend(step_differences(name, steps, packet)),
             None => differences.push(format!("no packet {name}")),
         }
     }
-    let inferred: Vec<&str> = list(&shown["packet_list"])
+    let links: Vec<&Value> = packets().chain([shown]).flat_map(|one| list(&one["links"])).collect();
+    let unlinked =
+        written.links.iter().filter(|kind| !links.iter().any(|it| it["kind"] == ***kind));
+    differences.extend(unlinked.map(|kind| format!("no link {kind}")));
+    let inferred: Vec<&str> = packets()
         .flat_map(|packet| list(&packet["steps"]))
         .filter(|step| step["inferred"] == true)
         .filter_map(|step| step["text"].as_str())

@@ -79,7 +79,7 @@ pub(super) struct Written {
     /// Steps by packet: `original 1` is the first packet of that direction.
     #[serde(default)]
     pub(super) packets: Map<String, Value>,
-    /// Kinds of links, of which none may be missing.
+    /// Kinds of links, of the connection or its packets, of which none may be missing.
     #[serde(default)]
     pub(super) links: Vec<String>,
     /// What inferred steps must cite, in some packet.
@@ -94,6 +94,14 @@ pub(super) struct Written {
     /// Rule texts that must not be claimed of this connection.
     #[serde(default)]
     pub(super) never: Vec<String>,
+}
+
+impl Written {
+    /// Whether it takes the packets to compare it.
+    pub(super) fn is_about_packets(&self) -> bool {
+        let lists = [&self.links, &self.cites, &self.never];
+        !self.packets.is_empty() || lists.iter().any(|list| !list.is_empty())
+    }
 }
 
 impl Scene {
