@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops, with a place")]
 
 mod cli;
+mod context;
 mod envelope;
 mod filter;
 mod hostile;
@@ -12,6 +13,7 @@ mod properties;
 mod rulebook;
 mod rules_truth;
 mod store;
+mod story;
 mod tidy;
 mod truth;
 mod walkthroughs;

@@ -20,7 +20,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("store", &["model", "filter"]),
     ("annotate", &["model", "rulebook", "context", "explain", "store"]),
     ("query", &["model", "filter", "rulebook", "context", "explain", "wire", "store", "annotate"]),
-    ("probe", &["context", "rulebook"]),
+    ("probe", &["model", "rulebook"]),
     ("source", &[]),
     ("pipeline", &["model", "envelope", "correlate", "stitch", "source", "store"]),
     (

@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::cli::output::{Colour, Format};
 use crate::cli::times::{TimeStyle, Zone, parse_zone};
 use crate::cli::{
-    anomalies, connections, demo, diff, ingest, packets, rules, shell, show, snapshot, stats, why,
+    anomalies, connections, demo, diff, doctor, ingest, packets, rules, shell, show, snapshot,
+    stats, why,
 };
 
 /// Rebuilds packets and connections from the Linux firewall's kernel log lines.
@@ -26,6 +27,7 @@ Examples:
   tracecol show c0123456789abc                   one connection, hook by hook
   tracecol why 10.0.0.5:443                      what became of it, in words
   tracecol snapshot gw1                          keep this host's rules, routes, bridges, containers
+  tracecol doctor                                will this host's TRACE lines reach us?
 
 Exit status: 0 found or done, 1 nothing found, 2 error, 130 interrupted.")]
 pub(super) struct Cli {
@@ -49,6 +51,7 @@ pub(super) enum Command {
     Stats(stats::StatsCommand),
     Anomalies(anomalies::Anomalies),
     Snapshot(snapshot::Snapshot),
+    Doctor(doctor::Doctor),
     Completions(shell::Completions),
     Man(shell::Man),
 }

@@ -10,6 +10,7 @@ mod csv;
 mod database;
 mod demo;
 mod diff;
+mod doctor;
 mod failure;
 mod ingest;
 mod knowledge;
@@ -80,6 +81,7 @@ async fn dispatch(global: &Global, command: Command) -> Outcome {
         Command::Stats(stats) => stats.run(global).await,
         Command::Anomalies(anomalies) => anomalies.run(global).await,
         Command::Snapshot(snapshot) => snapshot.run(global),
+        Command::Doctor(doctor) => doctor.run(global),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),
     }

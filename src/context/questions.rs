@@ -103,18 +103,17 @@ impl HostContext {
 
     /// The container behind a bridge port: the one whose hardware address the bridge learnt there.
     pub fn container_behind(&self, port: IfName) -> Option<&Container> {
-        let learnt =
-            self.fdb.iter().rev().filter(|entry| entry.port == Some(port) && !entry.is_local);
-        let mut macs = learnt.map(|entry| entry.mac);
-        macs.find_map(|mac| {
-            self.container_with(mac).or_else(|| self.container_at(self.address_of(mac)?))
+        let learnt = |entry: &&FdbEntry| entry.port == Some(port) && !entry.is_local;
+        let mut entries = self.fdb.iter().rev().filter(learnt);
+        entries.find_map(|entry| {
+            self.container_with(entry.mac).or_else(|| self.container_of_neighbour(entry.mac))
         })
     }
 
-    /// The address of the neighbour with a hardware address.
-    fn address_of(&self, mac: Mac) -> Option<IpAddr> {
-        let neighbour = self.neighbours.iter().rev().find(|neighbour| neighbour.mac == Some(mac));
-        neighbour.map(|neighbour| neighbour.addr)
+    /// The container with an address that a neighbour with that hardware address has.
+    fn container_of_neighbour(&self, mac: Mac) -> Option<&Container> {
+        let mut neighbours = self.neighbours.iter().rev().filter(|known| known.mac == Some(mac));
+        neighbours.find_map(|known| self.container_at(known.addr))
     }
 
     /// The container that a port of the host leads to (`docker run -p`), of that protocol.

@@ -37,10 +37,19 @@ pub struct RouteAnswer<'a> {
     pub is_certain: bool,
 }
 
+/// A table's best route.
+struct Choice<'a> {
+    route: Cow<'a, Route>,
+    /// Whether no condition that decides is unknown.
+    is_sure: bool,
+    /// Whether it is one of several next hops, and nothing tells which.
+    is_one_of_several: bool,
+}
+
 /// What one table says.
 enum Found<'a> {
     /// This route.
-    Route(Cow<'a, Route>, bool),
+    Route(Choice<'a>),
     /// Nothing: the next policy rule is asked.
     Nothing,
     /// Its routes are not known.
@@ -51,6 +60,13 @@ impl HostContext {
     /// The route to an address. None when no route is known: the caller cannot tell "no route to host" from a text
     /// that was not given, unless it looks at [`HostContext::routes`].
     pub fn route_to(&self, dst: IpAddr, question: &RouteQuestion) -> Option<RouteAnswer<'_>> {
+        let (mut answer, is_one_of_several) = self.choose(dst, question)?;
+        answer.is_certain &= !is_one_of_several;
+        Some(answer)
+    }
+
+    /// The route, and whether it is one of several next hops.
+    fn choose(&self, dst: IpAddr, question: &RouteQuestion) -> Option<(RouteAnswer<'_>, bool)> {
         let mut rules: Vec<&PolicyRule> =
             self.policy_rules.iter().filter(|rule| rule.is_ipv6 == dst.is_ipv6()).collect();
         if rules.is_empty() {
@@ -73,12 +89,16 @@ impl HostContext {
             }
             match self.ask(rule, dst, question) {
                 Found::Nothing => {}
-                Found::Route(route, is_sure) if holds.is_some() => {
-                    let table = Cow::Borrowed(rule.table.as_deref().unwrap_or_default());
-                    let is_certain = is_certain && is_sure;
-                    return Some(RouteAnswer { route, table, rule: Some(rule), is_certain });
+                Found::Route(choice) if holds.is_some() => {
+                    let answer = RouteAnswer {
+                        route: choice.route,
+                        table: Cow::Borrowed(rule.table.as_deref().unwrap_or_default()),
+                        rule: Some(rule),
+                        is_certain: is_certain && choice.is_sure,
+                    };
+                    return Some((answer, choice.is_one_of_several));
                 }
-                Found::Route(..) | Found::Unknown => is_certain = false,
+                Found::Route(_) | Found::Unknown => is_certain = false,
             }
         }
         None
@@ -96,7 +116,7 @@ impl HostContext {
             return None;
         }
         let question = RouteQuestion { output: Some(input), ..RouteQuestion::default() };
-        let Some(answer) = self.route_to(src, &question) else { return Some(false) };
+        let Some((answer, _)) = self.choose(src, &question) else { return Some(false) };
         let passes = answer.route.kind == RouteKind::Unicast && answer.route.device == Some(input);
         answer.is_certain.then_some(passes)
     }
@@ -106,16 +126,19 @@ impl HostContext {
         &self,
         dst: IpAddr,
         question: &RouteQuestion,
-    ) -> Option<RouteAnswer<'_>> {
+    ) -> Option<(RouteAnswer<'_>, bool)> {
         let tables: &[&str] =
             if dst.is_ipv6() { &["local", "main"] } else { &["local", "main", "default"] };
         tables.iter().find_map(|table| match self.look_up(table, dst, question, None) {
-            Found::Route(route, is_certain) => Some(RouteAnswer {
-                route,
-                table: Cow::Owned((*table).to_owned()),
-                rule: None,
-                is_certain,
-            }),
+            Found::Route(choice) => {
+                let answer = RouteAnswer {
+                    route: choice.route,
+                    table: Cow::Owned((*table).to_owned()),
+                    rule: None,
+                    is_certain: choice.is_sure,
+                };
+                Some((answer, choice.is_one_of_several))
+            }
             Found::Nothing | Found::Unknown => None,
         })
     }
@@ -123,21 +146,7 @@ impl HostContext {
     /// What a rule that holds says.
     fn ask<'a>(&'a self, rule: &PolicyRule, dst: IpAddr, question: &RouteQuestion) -> Found<'a> {
         if let Some(kind) = rule.refusal {
-            let route = Route {
-                table: Box::default(),
-                kind,
-                net: everything(dst),
-                device: None,
-                gateway: None,
-                source: None,
-                metric: 0,
-                from: None,
-                has_more: false,
-                is_linkdown: false,
-                is_dead: false,
-                text: rule.text.clone(),
-            };
-            return Found::Route(Cow::Owned(route), true);
+            return sure("", kind, everything(dst), None, &rule.text);
         }
         match &rule.table {
             Some(table) => self.look_up(table, dst, question, rule.suppress_prefix),
@@ -175,7 +184,7 @@ impl HostContext {
             (Reverse(route.net.prefix_len()), Reverse(from), Reverse(route.has_more), route.metric)
         });
         // A route with a condition that nobody can tell is passed over, and makes the answer unsure.
-        let mut is_certain = true;
+        let mut is_sure = true;
         let best = routes.iter().position(|route| {
             let holds = match (route.from, question.src) {
                 _ if route.has_more => None,
@@ -183,11 +192,11 @@ impl HostContext {
                 (Some(from), Some(src)) => Some(from.contains(&src)),
                 (Some(_), None) => None,
             };
-            is_certain &= holds.is_some();
+            is_sure &= holds.is_some();
             holds == Some(true)
         });
         let Some(best) = best else {
-            return if is_certain { Found::Nothing } else { Found::Unknown };
+            return if is_sure { Found::Nothing } else { Found::Unknown };
         };
         let rank = |route: &Route| (route.net, route.from, route.metric, route.kind);
         let equal: Vec<&Route> = routes[best..]
@@ -202,31 +211,16 @@ impl HostContext {
         {
             return Found::Nothing;
         }
-        is_certain &= equal.len() == 1 || left.is_some();
-        Found::Route(Cow::Borrowed(route), is_certain)
+        Found::Route(Choice {
+            route: Cow::Borrowed(route),
+            is_sure,
+            is_one_of_several: equal.len() > 1 && left.is_none(),
+        })
     }
 
     /// What table `local` says when it was not given: the own addresses and their broadcast addresses are in it.
     fn local_route(&self, dst: IpAddr) -> Found<'_> {
-        let local = |kind, device, text: &str| {
-            Found::Route(
-                Cow::Owned(Route {
-                    table: "local".into(),
-                    kind,
-                    net: IpNet::from(dst),
-                    device,
-                    gateway: None,
-                    source: None,
-                    metric: 0,
-                    from: None,
-                    has_more: false,
-                    is_linkdown: false,
-                    is_dead: false,
-                    text: text.into(),
-                }),
-                true,
-            )
-        };
+        let local = |kind, device, text: &str| sure("local", kind, IpNet::from(dst), device, text);
         if let Some(address) = self.own_address(dst) {
             return local(RouteKind::Local, Some(address.device), &address.text);
         }
@@ -299,6 +293,31 @@ impl PolicyRule {
         };
         all.map(|holds| holds != self.is_negated)
     }
+}
+
+/// A route that no table lists.
+fn sure<'a>(
+    table: &str,
+    kind: RouteKind,
+    net: IpNet,
+    device: Option<IfName>,
+    text: &str,
+) -> Found<'a> {
+    let route = Route {
+        table: table.into(),
+        kind,
+        net,
+        device,
+        gateway: None,
+        source: None,
+        metric: 0,
+        from: None,
+        has_more: false,
+        is_linkdown: false,
+        is_dead: false,
+        text: text.into(),
+    };
+    Found::Route(Choice { route: Cow::Owned(route), is_sure: true, is_one_of_several: false })
 }
 
 fn same_family(net: &IpNet, addr: IpAddr) -> bool {

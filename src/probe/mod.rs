@@ -6,7 +6,10 @@
 //!
 //! An edge: it runs programs and reads files. It changes nothing.
 
+pub mod checks;
+pub mod facts;
 mod program;
 pub mod snapshot;
+pub mod tracing;
 
 pub use program::{Answer, Programs, Silence};

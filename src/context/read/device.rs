@@ -158,9 +158,6 @@ fn own_net(word: &str, peer: Option<&str>) -> Option<IpNet> {
     if let Ok(net) = word.parse::<IpNet>() {
         return Some(net);
     }
-    let addr = word.parse().ok()?;
-    match peer.and_then(|peer| peer.split_once('/')) {
-        Some((_, length)) => IpNet::new(addr, length.parse().ok()?).ok(),
-        None => Some(IpNet::from(addr)),
-    }
+    let (_, length) = peer?.split_once('/')?;
+    IpNet::new(word.parse().ok()?, length.parse().ok()?).ok()
 }

@@ -204,6 +204,25 @@ fn address(value: &Value) -> String {
     flags.iter().fold(line, |line, flag| line.flag(flag, flag)).value("label").text
 }
 
+/// What a route may say of the connections over it, in the order in which `ip route` prints it.
+const METRICS: &[&str] = &[
+    "mtu",
+    "window",
+    "rtt",
+    "rttvar",
+    "ssthresh",
+    "cwnd",
+    "advmss",
+    "reordering",
+    "hoplimit",
+    "initcwnd",
+    "features",
+    "rto_min",
+    "initrwnd",
+    "quickack",
+    "congctl",
+];
+
 /// `172.17.0.0/16 dev docker0 proto kernel scope link src 172.17.42.1`, and a line for every next hop.
 fn route(value: &Value) -> Vec<String> {
     let mut line = Line::of(value).value("type").value("dst");
@@ -211,9 +230,8 @@ fn route(value: &Value) -> Vec<String> {
     line = hop(line).pairs(&[("table", "table"), ("proto", "protocol"), ("scope", "scope")]);
     line = line.pairs(&[("src", "prefsrc"), ("metric", "metric")]).list("flags");
     for metrics in value["metrics"].as_array().into_iter().flatten() {
-        for (name, _) in metrics.as_object().into_iter().flatten() {
-            line = line.add(&Line::of(metrics).pair(name, name).text);
-        }
+        let given = METRICS.iter().fold(Line::of(metrics), |line, name| line.pair(name, name));
+        line = line.add(&given.text);
     }
     let mut lines = vec![line.pair("pref", "pref").text];
     for next in value["nexthops"].as_array().into_iter().flatten() {

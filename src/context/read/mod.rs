@@ -235,6 +235,9 @@ impl Reader {
                 self.container_row(has_size, words)
             }
             Section::BriefNeighbours => self.brief_neighbour(words),
+            Section::Open if self.hint.kind == Some(Kind::Neighbours) => {
+                self.brief_neighbour(words)
+            }
             // Counters, limits, kinds of devices: indented below their device, and nothing of it is asked for.
             Section::Device(_) => raw.starts_with([' ', '\t']),
             _ => false,
