@@ -59,9 +59,13 @@ pub mod wire;
 
 pub mod store;
 
+pub mod annotate;
+
 pub mod source;
 
 pub mod pipeline;
+
+pub mod query;
 
 pub mod probe;
 

@@ -12,6 +12,7 @@ mod parse;
 mod properties;
 mod rulebook;
 mod store;
+mod story;
 mod tidy;
 mod truth;
 mod walkthroughs;

@@ -6,7 +6,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use expect_test::{Expect, expect};
+use tracecol::explain::{Distrust, Lore, tell};
 use tracecol::model::*;
+use tracecol::rulebook::Moment;
 use tracecol::wire;
 
 fn check(value: &impl serde::Serialize, expected: &Expect) {
@@ -33,6 +35,10 @@ fn trace(table: &str, chain: &str, kind: SiteKind) -> Site {
 fn key(offset: u64) -> PacketKey {
     PacketKey { source: SourceId(1), offset }
 }
+
+/// A connection of which no rule book tells.
+const UNTOLD: wire::ToldConnection<'_> =
+    wire::ToldConnection { verdict_rule: None, nat_rules: &[] };
 
 const HOST: wire::Host<'_> = wire::Host { name: "dhost", netns: None };
 
@@ -92,7 +98,7 @@ fn a_connection() {
         other: wire::LinkOther::Connection("c0000000000001".into()),
         evidence: "the same payload sizes in step".into(),
     };
-    let json = wire::Connection::new(&connection(), "c0123456789abc", HOST, vec![link]);
+    let json = wire::Connection::new(&connection(), &UNTOLD, "c0123456789abc", HOST, vec![link]);
     check(
         &json,
         &expect![[r#"
@@ -193,7 +199,7 @@ fn an_unknown_connection_is_null_and_not_guessed() {
     };
     let host = wire::Host { name: "", netns: Some("blue") };
     check(
-        &wire::Connection::new(&unknown, "c0", host, vec![]),
+        &wire::Connection::new(&unknown, &UNTOLD, "c0", host, vec![]),
         &expect![[r#"
         {
           "id": "c0",
@@ -325,7 +331,11 @@ fn source_name(source: SourceId) -> String {
 }
 
 fn json(packet: &Packet, connection: Option<&str>) -> wire::Packet {
-    wire::Packet::new(packet, "p0123456789abc", connection, HOST, &source_name, vec![])
+    let rules = Moment::default();
+    let lore = Lore { rules: &rules, distrust: &Distrust::default(), context: None };
+    let steps = tell(packet, lore);
+    let told = wire::Told { steps: &steps, inferred: &[], verdict_rule: None };
+    wire::Packet::new(packet, &told, "p0123456789abc", connection, HOST, &source_name, vec![])
 }
 
 #[expect(clippy::too_many_lines, reason = "most of them are the answer")]
@@ -631,7 +641,7 @@ fn arp_belongs_to_no_connection() {
 
 #[test]
 fn show_prints_packets_under_packet_list() {
-    let connection = wire::Connection::new(&connection(), "c1", HOST, vec![]);
+    let connection = wire::Connection::new(&connection(), &UNTOLD, "c1", HOST, vec![]);
     let whole = wire::ConnectionWithPackets { connection, packet_list: vec![] };
     let json = serde_json::to_value(&whole).unwrap();
     assert_eq!(json["packets"], serde_json::json!({"original": 6, "reply": 4}));

@@ -8,8 +8,9 @@ use crate::cli::args::Global;
 use crate::cli::failure::{Ending, Failure, Outcome};
 use crate::cli::output::{self, Format, List};
 use crate::cli::talk::{DIM, many};
-use crate::cli::{csv, database, json, talk};
+use crate::cli::{csv, database, talk};
 use crate::model::{AnomalyKind, Severity};
+use crate::query::json;
 use crate::render::{escape, escape_text, grouped};
 use crate::store::{AnomalyQuery, AnomalyRow, Store};
 
@@ -30,15 +31,17 @@ pub(super) struct Anomalies {
 
 impl Anomalies {
     pub(super) async fn run(self, global: &Global) -> Outcome {
-        let store = database::open_read_only(global).await?;
-        let count = match global.output {
-            Format::Table => self.page(global, &store).await?,
-            format => write_all(format, &store).await?,
-        };
-        if count == 0 {
-            talk::note(global, "everything was understood");
-        }
-        Ok(Ending::found(count > 0))
+        database::read(global, async |store| {
+            let count = match global.output {
+                Format::Table => self.page(global, store).await?,
+                format => write_all(format, store).await?,
+            };
+            if count == 0 {
+                talk::note(global, "everything was understood");
+            }
+            Ok(Ending::found(count > 0))
+        })
+        .await
     }
 
     /// Groups by kind, the worst first. Of each kind only the lines that are shown are read.

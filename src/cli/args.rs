@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::cli::output::{Colour, Format};
 use crate::cli::times::{TimeStyle, Zone, parse_zone};
 use crate::cli::{
-    anomalies, connections, demo, doctor, ingest, packets, shell, show, snapshot, stats,
+    anomalies, connections, demo, diff, doctor, ingest, packets, rules, shell, show, snapshot,
+    stats, why,
 };
 
 /// Rebuilds packets and connections from the Linux firewall's kernel log lines.
@@ -24,6 +25,7 @@ Examples:
   journalctl -k -o export | tracecol ingest -    read the journal
   tracecol ls dport:40000 nat:dnat               connections to a translated port
   tracecol show c0123456789abc                   one connection, hook by hook
+  tracecol why 10.0.0.5:443                      what became of it, in words
   tracecol snapshot gw1                          keep this host's rules, routes, bridges, containers
   tracecol doctor                                will this host's TRACE lines reach us?
 
@@ -43,6 +45,9 @@ pub(super) enum Command {
     Connections(connections::Connections),
     Show(show::Show),
     Packets(packets::Packets),
+    Why(why::Why),
+    Diff(diff::Diff),
+    Rules(rules::Rules),
     Stats(stats::StatsCommand),
     Anomalies(anomalies::Anomalies),
     Snapshot(snapshot::Snapshot),

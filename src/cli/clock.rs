@@ -1,5 +1,7 @@
 //! The only place that asks what time it is, and what "local" means.
 
+use std::time::SystemTime;
+
 use chrono::{DateTime, Local, Offset, Utc};
 use chrono_tz::Tz;
 
@@ -9,6 +11,11 @@ use crate::model::WallTime;
 #[expect(clippy::disallowed_methods, reason = "the one clock of the program")]
 pub(super) fn now() -> WallTime {
     WallTime(Utc::now().timestamp_micros())
+}
+
+/// A file's time.
+pub(super) fn wall(time: SystemTime) -> WallTime {
+    WallTime(DateTime::<Utc>::from(time).timestamp_micros())
 }
 
 /// The machine's time zone by name: `TZ`, else what `/etc/localtime` points to.

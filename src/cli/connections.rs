@@ -5,51 +5,46 @@ use std::io::Write;
 use clap::Args;
 use comfy_table::Color;
 
-use crate::cli::args::{FILTER_HELP, Filter, Global};
+use crate::cli::args::{FILTER_HELP, Global};
 use crate::cli::failure::{Ending, Failure, Outcome};
+use crate::cli::list::{ListArgs, Pages};
 use crate::cli::output::{self, Format, List};
 use crate::cli::table::{self, Entry, Head, numbers, text, verdict_colour};
 use crate::cli::times::{Detail, TimeStyle};
-use crate::cli::{csv, database, json, search, talk};
+use crate::cli::{csv, database, talk};
 use crate::model::{Connection, NatChange, NatKind};
+use crate::query::json;
 use crate::render::{endpoint, escape, escape_text, grouped, nat_name};
-use crate::store::{ConnectionQuery, ConnectionRow, Order, Store, StoreError};
-
-/// How many rows are fetched at a time.
-const PAGE: u32 = 1_000;
+use crate::store::{ConnectionQuery, ConnectionRow};
 
 /// List connections, newest first.
 #[derive(Debug, Args)]
 #[command(visible_alias = "ls", after_help = FILTER_HELP)]
 pub(super) struct Connections {
     #[command(flatten)]
-    filter: Filter,
-
-    /// Show no more than this many
-    #[arg(long, value_name = "N")]
-    limit: Option<u32>,
-
-    /// Oldest first
-    #[arg(long)]
-    oldest: bool,
+    list: ListArgs,
 }
 
 impl Connections {
     pub(super) async fn run(self, global: &Global) -> Outcome {
-        let filter = search::expression(&self.filter.text(), global)?;
-        let store = database::open_read_only(global).await?;
-        let order = if self.oldest { Order::OldestFirst } else { Order::NewestFirst };
-        let query = ConnectionQuery { filter, order, limit: None, after: None };
-        let mut pages = Pages { store: &store, query, left: self.limit, ended: false };
-        let count = write(global, &mut pages).await?;
-        if count == 0 {
-            talk::note(global, "no connection matches");
-        }
-        Ok(Ending::found(count > 0))
+        let filter = self.list.filter(global)?;
+        database::read(global, async |store| {
+            let order = self.list.order();
+            let query = ConnectionQuery { filter, order, limit: None, after: None };
+            let count = write(global, &mut Pages::new(store, query, self.list.limit)).await?;
+            if count == 0 {
+                talk::note(global, "no connection matches");
+            }
+            Ok(Ending::found(count > 0))
+        })
+        .await
     }
 }
 
-async fn write_json(format: Format, pages: &mut Pages<'_>) -> Result<u64, Failure> {
+async fn write_json(
+    format: Format,
+    pages: &mut Pages<'_, ConnectionQuery>,
+) -> Result<u64, Failure> {
     let mut list = List::new(output::data(), format);
     while let Some(rows) = pages.next().await? {
         for row in &rows {
@@ -60,7 +55,10 @@ async fn write_json(format: Format, pages: &mut Pages<'_>) -> Result<u64, Failur
 }
 
 /// Writes rows in any form.
-pub(super) async fn write(global: &Global, pages: &mut Pages<'_>) -> Result<u64, Failure> {
+pub(super) async fn write(
+    global: &Global,
+    pages: &mut Pages<'_, ConnectionQuery>,
+) -> Result<u64, Failure> {
     match global.output {
         Format::Table => write_table(global, pages).await,
         Format::Csv => csv::connections(pages).await,
@@ -68,37 +66,10 @@ pub(super) async fn write(global: &Global, pages: &mut Pages<'_>) -> Result<u64,
     }
 }
 
-/// Rows page by page, so that memory does not grow with the database.
-pub(super) struct Pages<'a> {
-    store: &'a Store,
-    query: ConnectionQuery,
-    left: Option<u32>,
-    ended: bool,
-}
-
-impl<'a> Pages<'a> {
-    pub(super) fn all(store: &'a Store) -> Self {
-        let query =
-            ConnectionQuery { filter: None, order: Order::OldestFirst, limit: None, after: None };
-        Self { store, query, left: None, ended: false }
-    }
-
-    pub(super) async fn next(&mut self) -> Result<Option<Vec<ConnectionRow>>, StoreError> {
-        let wanted = self.left.map_or(PAGE, |left| left.min(PAGE));
-        if self.ended || wanted == 0 {
-            return Ok(None);
-        }
-        self.query.limit = Some(wanted);
-        let rows = self.store.connections(&self.query).await?;
-        let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-        self.ended = count < wanted;
-        self.left = self.left.map(|left| left.saturating_sub(count));
-        self.query.after = rows.last().map(ConnectionRow::cursor);
-        Ok(Some(rows))
-    }
-}
-
-async fn write_table(global: &Global, pages: &mut Pages<'_>) -> Result<u64, Failure> {
+async fn write_table(
+    global: &Global,
+    pages: &mut Pages<'_, ConnectionQuery>,
+) -> Result<u64, Failure> {
     let mut rows = Vec::new();
     while let Some(page) = pages.next().await? {
         rows.extend(page);

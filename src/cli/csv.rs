@@ -2,17 +2,37 @@
 
 use std::io::Write;
 
-use crate::cli::connections;
 use crate::cli::failure::Failure;
+use crate::cli::list::Pages;
 use crate::cli::output;
-use crate::cli::packets::{self, devices, ends};
+use crate::cli::packets::{devices, ends};
 use crate::cli::stats::kinds;
 use crate::model::{Connection, Endpoint, Stamp};
-use crate::render::{endpoint, escape, packet_title, site_name};
-use crate::store::{AnomalyRow, ConnectionRow, PacketRow, Stats};
+use crate::query::rule_report;
+use crate::render::{endpoint, escape, escape_text, packet_title, site_name};
+use crate::store::{
+    AnomalyRow, ConnectionQuery, ConnectionRow, HitReport, PacketQuery, PacketRow, Stats,
+};
 
 /// Everything log-derived is escaped: spreadsheets and terminals are both easily led astray.
 pub(super) type Record = Vec<String>;
+
+const RULE: [&str; 14] = [
+    "snapshot",
+    "host",
+    "netns",
+    "family",
+    "table",
+    "chain",
+    "number",
+    "text",
+    "target",
+    "status",
+    "hits",
+    "packets",
+    "first_hit",
+    "last_hit",
+];
 
 const CONNECTION: [&str; 31] = [
     "id",
@@ -85,7 +105,7 @@ const STEP: [&str; 13] = [
 ];
 
 /// Writes connections.
-pub(super) async fn connections(pages: &mut connections::Pages<'_>) -> Result<u64, Failure> {
+pub(super) async fn connections(pages: &mut Pages<'_, ConnectionQuery>) -> Result<u64, Failure> {
     let mut table = Table::new(&CONNECTION)?;
     while let Some(rows) = pages.next().await? {
         for row in &rows {
@@ -96,7 +116,7 @@ pub(super) async fn connections(pages: &mut connections::Pages<'_>) -> Result<u6
 }
 
 /// Writes packets.
-pub(super) async fn packets(pages: &mut packets::Pages<'_>) -> Result<u64, Failure> {
+pub(super) async fn packets(pages: &mut Pages<'_, PacketQuery>) -> Result<u64, Failure> {
     let mut table = Table::new(&PACKET)?;
     while let Some(rows) = pages.next().await? {
         for row in &rows {
@@ -133,6 +153,31 @@ pub(super) fn anomalies(rows: &[AnomalyRow]) -> Result<(), Failure> {
     }
     table.finish()?;
     Ok(())
+}
+
+/// Writes rules with their hits.
+pub(super) fn rules(report: &HitReport) -> Result<u64, Failure> {
+    let mut table = Table::new(&RULE)?;
+    for one in rule_report(report).rules {
+        let hits = one.hits;
+        table.push(&vec![
+            one.snapshot.to_string(),
+            escape_text(&one.host.unwrap_or_default()),
+            escape_text(&one.netns.unwrap_or_default()),
+            one.family.to_owned(),
+            escape_text(&one.table),
+            escape_text(&one.chain),
+            one.number.to_string(),
+            escape_text(&one.text.unwrap_or_default()),
+            escape_text(&one.target.unwrap_or_default()),
+            one.status.to_owned(),
+            hits.hits.to_string(),
+            hits.packets.to_string(),
+            hits.first_hit.unwrap_or_default(),
+            hits.last_hit.unwrap_or_default(),
+        ])?;
+    }
+    table.finish()
 }
 
 /// Writes statistics as names and values.

@@ -8,7 +8,7 @@ use anyhow::Context;
 use etcetera::BaseStrategy;
 
 use crate::cli::args::Global;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, Outcome};
 use crate::cli::talk;
 use crate::render::escape_text;
 use crate::store::{Store, StoreError};
@@ -44,11 +44,14 @@ fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|facts| facts.uid() == 0)
 }
 
-/// Opens the database for reading.
-pub(super) async fn open_read_only(global: &Global) -> Result<Store, Failure> {
+/// Asks an existing database, and leaves nothing behind beside it.
+pub(super) async fn read(global: &Global, ask: impl AsyncFnOnce(&Store) -> Outcome) -> Outcome {
     let path = path(global)?;
     talk::detail(global, &format!("database `{}`", escape_text(&path.to_string_lossy())));
-    Store::open_read_only(&path).await.map_err(explain)
+    let store = Store::open_read_only(&path).await.map_err(explain)?;
+    let outcome = ask(&store).await;
+    store.close().await;
+    outcome
 }
 
 /// Opens the database for writing; makes it, and its folder, when missing.

@@ -7,36 +7,65 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::annotate;
 use crate::cli::args::Global;
-use crate::cli::connections::{self, Pages};
+use crate::cli::connections;
 use crate::cli::failure::{Ending, Failure, Outcome};
+use crate::cli::list::Pages;
 use crate::cli::output::Format;
 use crate::cli::show::Show;
 use crate::cli::talk::{self, HINT};
-use crate::cli::{clock, database, ingest};
+use crate::cli::times::{Zone, parse_time};
+use crate::cli::{clock, database, ingest, knowledge};
 use crate::envelope::Timezone;
+use crate::model::WallTime;
 use crate::pipeline::{self, Input, Options};
 use crate::stitch::StitchOptions;
-use crate::store::{ConnectionRow, Store};
+use crate::store::{ConnectionRow, FromHow, NewSnapshot, SnapshotKind, Store};
 
-/// The year in which the captures were made; classic syslog does not say it.
-const YEAR: i32 = 2026;
+/// A file at hand: its name and its bytes.
+type FileText = (&'static str, &'static [u8]);
 
-macro_rules! sample {
-    ($folder:literal) => {
+/// A capture: the log, and what was taken on the host beside it.
+struct Sample {
+    log: FileText,
+    /// The log's first moment, from which on the rest holds.
+    begin: &'static str,
+    rules: [FileText; 2],
+    context: [FileText; 4],
+}
+
+macro_rules! file {
+    ($folder:literal, $name:literal) => {
         (
-            concat!("sample-logs/", $folder, "/kern.log"),
-            include_bytes!(concat!("../../sample-logs/", $folder, "/kern.log")),
+            concat!("sample-logs/", $folder, "/", $name),
+            include_bytes!(concat!("../../sample-logs/", $folder, "/", $name)),
         )
     };
 }
 
+macro_rules! sample {
+    ($folder:literal, $begin:literal) => {
+        Sample {
+            log: file!($folder, "kern.log"),
+            begin: $begin,
+            rules: [file!($folder, "iptables.rules"), file!($folder, "ebtables.rules")],
+            context: [
+                file!($folder, "ip-addr.txt"),
+                file!($folder, "ip-route.txt"),
+                file!($folder, "bridge-fdb.txt"),
+                file!($folder, "bridge-link.txt"),
+            ],
+        }
+    };
+}
+
 /// The same container service, asked from another host, from its own host, and from a container.
-const SAMPLES: [(&str, &[u8]); 4] = [
-    sample!("case1-remote"),
-    sample!("case2-localhost-proxy"),
-    sample!("case3-container-to-container"),
-    sample!("case3-icc-off-dropped"),
+const SAMPLES: [Sample; 4] = [
+    sample!("case1-remote", "2026-11-22T16:17:25.128046Z"),
+    sample!("case2-localhost-proxy", "2026-11-22T16:17:25.870958Z"),
+    sample!("case3-container-to-container", "2026-11-22T16:17:26.593179Z"),
+    sample!("case3-icc-off-dropped", "2026-11-22T16:17:27.303328Z"),
 ];
 
 /// See it work: read built-in captures and show what is in them.
@@ -50,10 +79,16 @@ impl Demo {
     pub(super) async fn run(self, global: &Global) -> Outcome {
         let path = place(global)?;
         let store = database::open(&path).await?;
-        let inputs = SAMPLES.map(|(name, bytes)| Input::Memory { name: name.to_owned(), bytes });
+        let mut writer = store.writer().await?;
+        knowledge::store(&mut writer, &snapshots()).await?;
+        writer.close().await?;
+        let inputs = SAMPLES.map(|Sample { log: (name, bytes), .. }| Input::Memory {
+            name: name.to_owned(),
+            bytes,
+        });
         let options = Options {
             stitch: StitchOptions::default(),
-            year: Some(YEAR),
+            year: None,
             timezone: Timezone::Utc,
             now: clock::now(),
         };
@@ -64,6 +99,7 @@ impl Demo {
         if report.interrupted {
             return Ok(Ending::Interrupted);
         }
+        annotate::run(&store).await?;
         if global.output != Format::Table {
             let count = connections::write(global, &mut Pages::all(&store)).await?;
             return Ok(Ending::found(count > 0));
@@ -82,6 +118,27 @@ impl Demo {
         store.close().await;
         Ok(Ending::found(!rows.is_empty()))
     }
+}
+
+/// What was taken on the host beside each capture.
+fn snapshots() -> Vec<NewSnapshot> {
+    let mut snapshots = Vec::new();
+    for Sample { begin, rules, context, .. } in SAMPLES {
+        let from = parse_time(begin, Zone::Utc, WallTime(0)).ok();
+        let rules = rules.map(|file| (SnapshotKind::Rules, file));
+        let context = context.map(|file| (SnapshotKind::Context, file));
+        let snapshot = |(kind, (name, bytes)): (SnapshotKind, FileText)| NewSnapshot {
+            kind,
+            host: None,
+            netns: None,
+            from,
+            from_how: FromHow::Given,
+            name: name.to_owned(),
+            text: bytes.to_vec(),
+        };
+        snapshots.extend(rules.into_iter().chain(context).map(snapshot));
+    }
+    snapshots
 }
 
 async fn all(store: &Store) -> Result<Vec<ConnectionRow>, Failure> {
@@ -133,7 +190,7 @@ fn next(global: &Global, path: &Path, rows: &[ConnectionRow]) -> io::Result<()> 
     writeln!(out)?;
     writeln!(out, "{HINT}next:{HINT:#} export TRACECOL_DB={database}")?;
     if let Some(last) = rows.last() {
-        writeln!(out, "      tracecol show {}      the last one: where did it end?", last.id)?;
+        writeln!(out, "      tracecol why {}       the last one: why was it dropped?", last.id)?;
     }
     writeln!(
         out,

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::annotate;
 use crate::cli::args::{Global, zone};
 use crate::cli::failure::{Ending, Failure, Outcome};
 use crate::cli::output::Format;
 use crate::cli::times::{Zone, parse_time};
-use crate::cli::{clock, database, run_stats, summary, talk};
+use crate::cli::{clock, database, knowledge, run_stats, summary, talk};
 use crate::correlate::Limits;
 use crate::envelope::Timezone;
 use crate::model::WallTime;
@@ -31,6 +32,7 @@ Examples:
   tracecol ingest /var/log/kern.log*
   journalctl -k -o export | tracecol ingest -
   dmesg | tracecol ingest --host myhost -
+  tracecol ingest kern.log --rules iptables-save.txt --context snapshot/
   tracecol ingest --since 2h --strict kern.log && echo everything was understood")]
 pub(super) struct Ingest {
     /// Log files; `-` is standard input
@@ -52,6 +54,15 @@ pub(super) struct Ingest {
     /// Zone of time stamps that have none: utc, local, +02:00, Europe/Berlin
     #[arg(long, env = "TRACECOL_TIMEZONE", value_name = "ZONE", default_value = "utc", value_parser = zone, hide_env_values = true)]
     timezone: Zone,
+
+    /// Rule sets to explain packets with: what iptables-save, ip6tables-save, ebtables-save or `nft list ruleset` printed
+    #[arg(long, value_name = "FILE")]
+    rules: Vec<PathBuf>,
+
+    /// A folder with what else is known of the host: rule sets, `ip route`, `ip addr`, `bridge fdb`, `docker inspect`,
+    /// `conntrack -E` …, as `tracecol snapshot` collects it
+    #[arg(long, value_name = "DIR")]
+    context: Option<PathBuf>,
 
     /// Leave out lines before this time: 2026-11-22T13:07:47Z, 2026-11-22, 2h (ago)
     #[arg(long, value_name = "TIME")]
@@ -78,21 +89,35 @@ impl Ingest {
     pub(super) async fn run(self, global: &Global) -> Outcome {
         let options = self.options()?;
         let inputs = inputs(&self.paths);
+        let given = knowledge::Given {
+            rules: &self.rules,
+            context: self.context.as_deref(),
+            host: self.host.as_deref(),
+            netns: self.netns.as_deref(),
+            from: None,
+            timezone: self.timezone,
+        };
+        let snapshots = knowledge::read(global, &given)?;
         let path = database::path(global)?;
         let store = database::open(&path).await?;
         let begin = Instant::now();
+        let mut writer = store.writer().await?;
+        knowledge::store(&mut writer, &snapshots).await?;
+        writer.close().await?;
         let bar = bar(global);
         let report = pipeline::ingest(&store, inputs, options, watch(&bar)).await;
         bar.finish_and_clear();
         let report = report.map_err(explain)?;
         let ending = ending(&report, self.strict);
         summary::sources(global, &report)?;
+        let told = annotate::run(&store).await?;
         store.close().await;
         // Closing moves what is in the write-ahead log into the file.
         let bytes = std::fs::metadata(&path).map_or(0, |facts| facts.len());
         if !global.quiet {
             summary::write(global, &report, begin.elapsed(), &path, bytes)?;
         }
+        summary::told(global, &told)?;
         if global.output != Format::Table {
             run_stats::write(global, &report, bytes)?;
         }

@@ -9,23 +9,28 @@ mod connections;
 mod csv;
 mod database;
 mod demo;
+mod diff;
 mod doctor;
 mod failure;
 mod ingest;
-mod json;
+mod knowledge;
+mod list;
 mod output;
 mod packets;
 mod paint;
+mod rules;
 mod run_stats;
 mod search;
 mod shell;
 mod show;
 mod snapshot;
 mod stats;
+mod story;
 mod summary;
 mod table;
 mod talk;
 mod times;
+mod why;
 
 use std::panic::PanicHookInfo;
 use std::process::ExitCode;
@@ -70,6 +75,9 @@ async fn dispatch(global: &Global, command: Command) -> Outcome {
         Command::Connections(connections) => connections.run(global).await,
         Command::Show(show) => show.run(global).await,
         Command::Packets(packets) => packets.run(global).await,
+        Command::Why(why) => why.run(global).await,
+        Command::Diff(diff) => diff.run(global).await,
+        Command::Rules(rules) => rules.run(global).await,
         Command::Stats(stats) => stats.run(global).await,
         Command::Anomalies(anomalies) => anomalies.run(global).await,
         Command::Snapshot(snapshot) => snapshot.run(global),

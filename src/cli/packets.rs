@@ -4,87 +4,67 @@ use std::io::Write;
 
 use clap::Args;
 
-use crate::cli::args::{FILTER_HELP, Filter, Global};
+use crate::cli::args::{FILTER_HELP, Global};
 use crate::cli::failure::{Ending, Failure, Outcome};
+use crate::cli::list::{ListArgs, Pages};
 use crate::cli::output::{self, Format, List};
 use crate::cli::table::{self, Entry, Head, numbers, text, verdict_colour};
 use crate::cli::times::{Detail, TimeStyle};
-use crate::cli::{csv, database, json, search, talk};
+use crate::cli::{csv, database, talk};
 use crate::model::{Direction, Endpoint, Packet};
+use crate::query::{Library, json, packet_connections};
 use crate::render::{endpoint, escape, packet_title};
-use crate::store::{Order, PacketQuery, PacketRow, Store, StoreError};
-
-/// How many rows are fetched at a time.
-const PAGE: u32 = 1_000;
+use crate::store::{PacketQuery, PacketRow, Store};
 
 /// List packets, newest first.
 #[derive(Debug, Args)]
 #[command(after_help = FILTER_HELP)]
 pub(super) struct Packets {
     #[command(flatten)]
-    filter: Filter,
-
-    /// Show no more than this many
-    #[arg(long, value_name = "N")]
-    limit: Option<u32>,
-
-    /// Oldest first
-    #[arg(long)]
-    oldest: bool,
+    list: ListArgs,
 }
 
 impl Packets {
     pub(super) async fn run(self, global: &Global) -> Outcome {
-        let filter = search::expression(&self.filter.text(), global)?;
-        let store = database::open_read_only(global).await?;
-        let order = if self.oldest { Order::OldestFirst } else { Order::NewestFirst };
-        let query = PacketQuery { filter, order, limit: None, after: None };
-        let mut pages = Pages { store: &store, query, left: self.limit, ended: false };
-        let count = match global.output {
-            Format::Table => write_table(global, &mut pages).await?,
-            Format::Csv => csv::packets(&mut pages).await?,
-            Format::Json | Format::Ndjson => {
-                let mut list = List::new(output::data(), global.output);
-                while let Some(rows) = pages.next().await? {
-                    for row in &rows {
-                        list.push(&json::packet(row))?;
-                    }
+        let filter = self.list.filter(global)?;
+        database::read(global, async |store| {
+            let query = PacketQuery { filter, order: self.list.order(), limit: None, after: None };
+            let mut pages = Pages::new(store, query, self.list.limit);
+            let count = match global.output {
+                Format::Table => write_table(global, &mut pages).await?,
+                Format::Csv => csv::packets(&mut pages).await?,
+                Format::Json | Format::Ndjson => {
+                    write_json(global.output, store, &mut pages).await?
                 }
-                list.finish()?
+            };
+            if count == 0 {
+                talk::note(global, "no packet matches");
             }
-        };
-        if count == 0 {
-            talk::note(global, "no packet matches");
-        }
-        Ok(Ending::found(count > 0))
+            Ok(Ending::found(count > 0))
+        })
+        .await
     }
 }
 
-/// Rows page by page, so that memory does not grow with the database.
-pub(super) struct Pages<'a> {
-    store: &'a Store,
-    query: PacketQuery,
-    left: Option<u32>,
-    ended: bool,
-}
-
-impl Pages<'_> {
-    pub(super) async fn next(&mut self) -> Result<Option<Vec<PacketRow>>, StoreError> {
-        let wanted = self.left.map_or(PAGE, |left| left.min(PAGE));
-        if self.ended || wanted == 0 {
-            return Ok(None);
+async fn write_json(
+    format: Format,
+    store: &Store,
+    pages: &mut Pages<'_, PacketQuery>,
+) -> Result<u64, Failure> {
+    let mut library = Library::load(store).await?;
+    let mut list = List::new(output::data(), format);
+    while let Some(rows) = pages.next().await? {
+        let connections = packet_connections(store, &rows).await?;
+        for row in &rows {
+            let own = row.connection_id.and_then(|id| connections.get(&id));
+            let lore = library.at(&row.host, row.packet.first.wall);
+            list.push(&json::packet(row, own, &lore))?;
         }
-        self.query.limit = Some(wanted);
-        let rows = self.store.packets(&self.query).await?;
-        let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-        self.ended = count < wanted;
-        self.left = self.left.map(|left| left.saturating_sub(count));
-        self.query.after = rows.last().map(PacketRow::cursor);
-        Ok(Some(rows))
     }
+    Ok(list.finish()?)
 }
 
-async fn write_table(global: &Global, pages: &mut Pages<'_>) -> Result<u64, Failure> {
+async fn write_table(global: &Global, pages: &mut Pages<'_, PacketQuery>) -> Result<u64, Failure> {
     let mut rows = Vec::new();
     while let Some(page) = pages.next().await? {
         rows.extend(page);

@@ -7,13 +7,15 @@ use clap::{Args, ValueEnum};
 use crate::cli::args::Global;
 use crate::cli::failure::{Ending, Failure, Outcome};
 use crate::cli::output::{self, Format};
+use crate::cli::story::{StoryArgs, tell};
 use crate::cli::times::{Detail, TimeStyle};
-use crate::cli::{csv, database, json, paint, talk};
-use crate::model::{LinkKind, Position, SourceId, Stamp};
+use crate::cli::{csv, database, paint, talk};
+use crate::model::{Position, SourceId, Stamp};
+use crate::query::{Library, Subject, json};
 use crate::render::{
     Facts, Lane, Text, duration, escape, escape_text, head, kernel_line, lanes, words,
 };
-use crate::store::{ConnectionRow, IdKind, LinkEnd, LinkRow, PacketRow, PublicId, Store};
+use crate::store::{ConnectionRow, LinkEnd, LinkRow, PacketRow, PublicId, Store};
 use crate::wire;
 
 /// More packets are drawn only when asked for.
@@ -24,6 +26,7 @@ const PACKETS: usize = 200;
 #[command(after_help = "\
 Examples:
   tracecol show c0123456789abc                  lanes: one row a packet, one column a chain
+  tracecol show c0123456789abc --as story       told in words: what happened, which rule decided, what is not known
   tracecol show c0123456789abc --as lines       its lines, as the kernel printed them
   tracecol show p0123456789abc                  one packet, step by step
   tracecol show c0123456789abc --output json    everything, for scripts")]
@@ -44,24 +47,18 @@ pub(super) struct Show {
     #[arg(long, value_name = "N", default_value_t = PACKETS)]
     limit: usize,
 
-    /// Draw with ASCII characters only
-    #[arg(long)]
-    ascii: bool,
+    #[command(flatten)]
+    story: StoryArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum View {
     /// The packets' ways through the chains.
     Lanes,
+    /// The story in words: what happened, what decided, what is not known.
+    Story,
     /// The lines as the kernel printed them, with their places.
     Lines,
-}
-
-/// What is shown: packets, and the connection they belong to.
-struct Subject {
-    connection: Option<ConnectionRow>,
-    /// In the order in which they came; with ARP packets that others waited for.
-    packets: Vec<PacketRow>,
 }
 
 impl Show {
@@ -70,25 +67,34 @@ impl Show {
             Failure::from(anyhow::Error::new(error))
                 .hint("`tracecol connections` lists connections with their ids")
         })?;
-        let store = database::open_read_only(global).await?;
-        self.show(global, &store, &id).await
+        database::read(global, async |store| self.show(global, store, &id).await).await
     }
 
     /// Lanes of a connection in a store that is open already.
     pub(super) async fn lanes_of(global: &Global, store: &Store, id: &PublicId) -> Outcome {
-        let show =
-            Self { id: id.to_string(), view: View::Lanes, packet: 1, limit: PACKETS, ascii: false };
+        let show = Self {
+            id: id.to_string(),
+            view: View::Lanes,
+            packet: 1,
+            limit: PACKETS,
+            story: StoryArgs::default(),
+        };
         show.show(global, store, id).await
     }
 
     async fn show(&self, global: &Global, store: &Store, id: &PublicId) -> Outcome {
-        let Some(subject) = find(store, id).await? else {
+        let mut library = Library::load(store).await?;
+        if self.view == View::Story {
+            return tell(global, store, &mut library, id, &self.story).await;
+        }
+        let Some(subject) = Subject::find(store, &mut library, id).await? else {
             talk::note(global, &format!("nothing in this database has the id {id}"));
             return Ok(Ending::Nothing);
         };
         match (global.output, self.view) {
             (Format::Table, View::Lanes) => self.write_lanes(global, &subject)?,
             (Format::Table, View::Lines) => write_lines(global, &subject)?,
+            (Format::Table, View::Story) => {}
             (Format::Csv, _) => csv::steps(&subject.packets)?,
             (format, _) => write_json(format, &subject)?,
         }
@@ -102,7 +108,7 @@ impl Show {
             pages.push(head(&row.connection, &facts(row, global.times()), width));
         }
         let shown = &subject.packets[..subject.packets.len().min(self.limit)];
-        let base = subject.base();
+        let base = base(subject);
         let rows: Vec<Lane<'_>> = shown
             .iter()
             .map(|row| Lane { packet: &row.packet, notes: notes(row, &subject.packets) })
@@ -120,7 +126,7 @@ impl Show {
             if at > 0 {
                 writeln!(out)?;
             }
-            let page: Text = if self.ascii { page.into_ascii() } else { page };
+            let page: Text = if self.story.ascii { page.into_ascii() } else { page };
             paint::write(&mut out, &page)?;
         }
         out.flush()?;
@@ -134,55 +140,10 @@ impl Show {
     }
 }
 
-impl Subject {
-    /// Offsets count from the connection's first line.
-    fn base(&self) -> Stamp {
-        let packet = || self.packets.first().map(|row| row.packet.first);
-        self.connection.as_ref().map(|row| row.connection.first).or_else(packet).unwrap_or_default()
-    }
-}
-
-async fn find(store: &Store, id: &PublicId) -> Result<Option<Subject>, Failure> {
-    match id.kind() {
-        IdKind::Connection => {
-            let Some(row) = store.connection(id).await? else { return Ok(None) };
-            let mut packets = store.packets_of(id).await?;
-            add_waits(store, &mut packets).await?;
-            Ok(Some(Subject { connection: Some(row), packets }))
-        }
-        IdKind::Packet => {
-            let Some(row) = store.packet(id).await? else { return Ok(None) };
-            let connection = match &row.connection_id {
-                Some(connection) => store.connection(connection).await?,
-                None => None,
-            };
-            Ok(Some(Subject { connection, packets: vec![row] }))
-        }
-    }
-}
-
-/// Adds the ARP packets that some packet waited for, in their places.
-async fn add_waits(store: &Store, packets: &mut Vec<PacketRow>) -> Result<(), Failure> {
-    let waits: Vec<PublicId> = packets
-        .iter()
-        .flat_map(|row| &row.links)
-        .filter(|link| link.kind == LinkKind::ArpWait)
-        .filter_map(|link| match link.other {
-            LinkEnd::Packet(id) => Some(id),
-            LinkEnd::Connection(_) => None,
-        })
-        .collect();
-    for id in waits {
-        if packets.iter().all(|row| row.id != id)
-            && let Some(row) = store.packet(&id).await?
-        {
-            packets.push(row);
-        }
-    }
-    packets.sort_by_key(|row| {
-        (row.packet.boot, row.packet.first.uptime, row.packet.first.wall, row.packet.key)
-    });
-    Ok(())
+/// Offsets count from the connection's first line.
+fn base(subject: &Subject) -> Stamp {
+    let packet = || subject.packets.first().map(|row| row.packet.first);
+    subject.connection.as_ref().map(|row| row.connection.first).or_else(packet).unwrap_or_default()
 }
 
 fn facts(row: &ConnectionRow, times: TimeStyle) -> Facts {
@@ -265,7 +226,10 @@ fn source_name(id: SourceId, row: &PacketRow) -> String {
 }
 
 fn write_json(format: Format, subject: &Subject) -> Result<(), Failure> {
-    let packets: Vec<wire::Packet> = subject.packets.iter().map(json::packet).collect();
+    let packets: Vec<wire::Packet> = subject
+        .packets()
+        .map(|(row, lore)| json::packet(row, subject.connection_of(row), lore))
+        .collect();
     let text = match &subject.connection {
         Some(row) => {
             let connection = wire::ConnectionWithPackets {

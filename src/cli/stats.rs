@@ -9,8 +9,9 @@ use crate::cli::args::Global;
 use crate::cli::failure::{Ending, Failure, Outcome};
 use crate::cli::output::{self, Format};
 use crate::cli::talk::{DIM, bytes};
-use crate::cli::{csv, database, json};
+use crate::cli::{csv, database};
 use crate::model::Counts;
+use crate::query::json;
 use crate::render::{escape_text, grouped};
 use crate::store::Stats;
 
@@ -20,13 +21,15 @@ pub(super) struct StatsCommand {}
 
 impl StatsCommand {
     pub(super) async fn run(self, global: &Global) -> Outcome {
-        let store = database::open_read_only(global).await?;
-        let stats = store.stats().await?;
-        match global.output {
-            Format::Table => page(global, &stats, store.path())?,
-            _ => data(global.output, &stats)?,
-        }
-        Ok(Ending::Done)
+        database::read(global, async |store| {
+            let stats = store.stats().await?;
+            match global.output {
+                Format::Table => page(global, &stats, store.path())?,
+                _ => data(global.output, &stats)?,
+            }
+            Ok(Ending::Done)
+        })
+        .await
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use crate::annotate;
 use crate::cli::args::Global;
 use crate::cli::stats::{counted, kinds};
 use crate::cli::talk::{self, DIM, HINT, WARNING, bytes, many};
@@ -137,6 +138,32 @@ pub(super) fn write(
             "{HINT}hint:{HINT:#} no netfilter lines: is there a TRACE or LOG rule? `iptables -t raw -A PREROUTING -p tcp --dport 80 -j TRACE` makes some"
         )?;
     }
+    out.flush()
+}
+
+/// What the rule sets and the host's context added, and where they do not fit.
+pub(super) fn told(global: &Global, told: &annotate::Report) -> io::Result<()> {
+    for (name, remark) in &told.remarks {
+        let name = escape_text(name);
+        let text = format!("`{name}` line {}: {}", remark.line, escape_text(&remark.sentence));
+        talk::detail(global, &text);
+    }
+    for misfit in &told.misfits {
+        let chain = format!("{} {}", escape_text(&misfit.table), escape_text(&misfit.chain));
+        let name = escape_text(&misfit.snapshot);
+        let sentence = escape_text(&misfit.sentence);
+        talk::warn(global, &format!("`{name}`: its chain {chain} is not used: {sentence}"));
+    }
+    if told.revisions == 0 || global.quiet {
+        return Ok(());
+    }
+    let mut out = talk::stderr(global);
+    let mut text = many(told.revisions as u64, "rule set", "rule sets");
+    if !told.remarks.is_empty() {
+        let lines = many(told.remarks.len() as u64, "line", "lines");
+        text = format!("{text}, {lines} not understood (-v shows them)");
+    }
+    writeln!(out, "{DIM}{:<12}{DIM:#}{text}", "rules")?;
     out.flush()
 }
 

@@ -24,6 +24,8 @@ pub(super) enum TimeStyle {
 pub(super) enum Detail {
     /// Date, time, microseconds.
     Full,
+    /// Date, time to the second.
+    Seconds,
     /// Time to the second.
     Short,
 }
@@ -60,6 +62,7 @@ impl TimeStyle {
     fn wall(self, wall: WallTime, detail: Detail) -> Option<String> {
         let format = match detail {
             Detail::Full => "%Y-%m-%d %H:%M:%S%.6f",
+            Detail::Seconds => "%Y-%m-%d %H:%M:%S",
             Detail::Short => "%H:%M:%S",
         };
         let text = match self {
@@ -81,13 +84,16 @@ fn local(wall: WallTime) -> Option<DateTime<FixedOffset>> {
 fn seconds(uptime: Uptime, detail: Detail) -> String {
     match detail {
         Detail::Full => format!("{}.{:06}", uptime.0 / 1_000_000, uptime.0 % 1_000_000),
-        Detail::Short => format!("{}.{:03}", uptime.0 / 1_000_000, uptime.0 / 1_000 % 1_000),
+        Detail::Seconds | Detail::Short => {
+            format!("{}.{:03}", uptime.0 / 1_000_000, uptime.0 / 1_000 % 1_000)
+        }
     }
 }
 
 /// A zone for times that are written without one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Zone {
+    #[default]
     Utc,
     Local,
     Fixed(i32),
@@ -175,17 +181,24 @@ fn in_zone(text: &str, zone: Zone) -> Option<WallTime> {
         .or_else(|| {
             Some(NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok()?.and_time(NaiveTime::MIN))
         })?;
-    let utc = naive.and_utc().timestamp_micros();
-    let micros = match zone {
-        Zone::Utc => utc,
-        Zone::Fixed(seconds) => utc - i64::from(seconds) * 1_000_000,
-        Zone::Named(zone) => zone.from_local_datetime(&naive).earliest()?.timestamp_micros(),
-        Zone::Local => match clock::local_zone() {
-            Some(zone) => zone.from_local_datetime(&naive).earliest()?.timestamp_micros(),
-            None => utc - i64::from(clock::local_offset(WallTime(utc))) * 1_000_000,
-        },
-    };
-    Some(WallTime(micros))
+    zone.to_utc(naive)
+}
+
+impl Zone {
+    /// A local time as UTC; none for one that a change of clocks leaves out.
+    pub(super) fn to_utc(self, local: NaiveDateTime) -> Option<WallTime> {
+        let utc = local.and_utc().timestamp_micros();
+        let micros = match self {
+            Self::Utc => utc,
+            Self::Fixed(seconds) => utc - i64::from(seconds) * 1_000_000,
+            Self::Named(zone) => zone.from_local_datetime(&local).earliest()?.timestamp_micros(),
+            Self::Local => match clock::local_zone() {
+                Some(zone) => zone.from_local_datetime(&local).earliest()?.timestamp_micros(),
+                None => utc - i64::from(clock::local_offset(WallTime(utc))) * 1_000_000,
+            },
+        };
+        Some(WallTime(micros))
+    }
 }
 
 #[cfg(test)]

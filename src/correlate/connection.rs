@@ -8,11 +8,10 @@ use super::flow::FlowKey;
 use super::lru::Idle;
 use super::packet::PacketRef;
 use super::tcp::{TcpTrack, segment_end};
-use super::verdict::VerdictTally;
 use crate::model::{
     Boot, Completeness, Connection, ConnectionState, Devices, Direction, Endpoint, EvidenceOf,
     Header, Hop, HostId, IfName, Layer, NatChange, NatKind, PacketKey, Protocol, Stamp, Trust,
-    Tuple,
+    Tuple, Verdict, VerdictKind, VerdictTally,
 };
 
 slotmap::new_key_type! {
@@ -68,7 +67,7 @@ pub(super) struct OpenConnection {
     layers: SmallVec<[Layer; 3]>,
     interfaces: SmallVec<[IfName; 4]>,
     trust: Trust,
-    pub(super) tally: VerdictTally,
+    pub(super) tally: VerdictTally<Verdict>,
     pub(super) began_before_log: bool,
     pub(super) lossy: bool,
     pub(super) cut: bool,
@@ -378,10 +377,14 @@ impl OpenConnection {
             layers: self.layers.to_vec(),
             interfaces: self.interfaces.to_vec(),
             trust: self.trust,
-            verdict: self
-                .tally
-                .verdict(self.tcp.was_established() || self.protocol() != Protocol::TCP),
+            verdict: self.verdict(),
         }
+    }
+
+    fn verdict(&self) -> Verdict {
+        let deciding = self.tally.deciding(self.state().was_established());
+        let none = Verdict { kind: VerdictKind::Unknown, evidence: None, site: None };
+        deciding.cloned().unwrap_or(none)
     }
 
     /// ICMP of which only bridge lines were seen: no echo identifier is known.

@@ -7,8 +7,7 @@ use super::flow::{FlowKey, FlowSight, behind_extension, is_extension};
 use super::host::HostMachine;
 use super::identity::{self, Rewrite};
 use super::packet::{Fit, OpenPacket, PacketRef, Sight};
-use super::place::Stop;
-use crate::model::{Confidence, Direction, Header, Ip, TailKey};
+use crate::model::{Confidence, Direction, Header, Ip, Stop, TailKey};
 
 /// A packet touched no longer ago than this is the one a CPU is working on.
 const FRESH_US: i64 = 2_000;

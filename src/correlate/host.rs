@@ -15,14 +15,13 @@ use super::links::ProxyPairs;
 use super::lru::{Deadlines, Idle};
 use super::machine::{Limits, in_key_order};
 use super::packet::{Fit, OpenPacket, PacketRef, Sight, says_invalid};
-use super::place::Stop;
 use super::ports::Ports;
 use super::recent::{FirstFragments, Recent};
 use super::tracking::note_original_stop;
 use super::verdict::{Knowledge, judge};
 use crate::model::{
     Anomaly, AnomalyKind, Boot, Confidence, Direction, Entry, Header, HostId, Layer, Outcome,
-    PacketKey, Position, Site, TailKey,
+    PacketKey, Position, Site, Stop, TailKey,
 };
 
 /// How long a packet stays open after its last line: at the end of its way, and while it waits for a neighbour.
@@ -343,7 +342,8 @@ impl HostMachine {
             if let Some(direction) = open.direction {
                 connection.forget_packet(direction, packet);
                 if direction != Direction::Related && !open.is_piece {
-                    connection.tally.add(&verdict, direction == Direction::Reply);
+                    let is_reply = direction == Direction::Reply;
+                    connection.tally.add(verdict.kind, is_reply, || verdict.clone());
                 }
             }
         }

@@ -4,12 +4,11 @@ use super::connection::{ConnectionRef, Segment, side};
 use super::flow::FlowKey;
 use super::host::HostMachine;
 use super::packet::{OpenPacket, PacketRef, Sight};
-use super::place::Stop;
 use super::recent::FragmentKey;
 use super::tcp::{self, Bytes};
 use crate::model::{
     Direction, Header, Ip, IpFlags, Link, LinkKind, LinkTarget, Network, Outcome, PacketKey,
-    Protocol, Site, SiteKind, Tcp, TcpFlags,
+    Protocol, Site, SiteKind, Stop, Tcp, TcpFlags,
 };
 
 /// How many segments of each direction are remembered for telling retransmissions.

@@ -35,7 +35,6 @@ mod ports;
 mod recent;
 mod tcp;
 mod tracking;
-mod traversal;
 mod verdict;
 mod walk;
 

@@ -7,14 +7,13 @@ use smallvec::SmallVec;
 use super::connection::ConnectionRef;
 use super::flow::FlowKey;
 use super::identity::{IdentityKeys, Rewrite, agree};
-use super::place::{Place, Stop, StopSet, is_group_frame, layer_of};
+use super::place::{is_group_frame, layer_of};
 use super::ports::Ports;
-use super::traversal::ruled_out_by;
 use super::walk::Walk;
 use crate::model::{
     Boot, Confidence, Devices, Direction, Entry, Header, Hop, HostId, IfName, Ip, Layer, Mac,
-    Network, Packet, PacketKey, Position, Site, SiteKind, Stamp, Step, StepLines, Table, Trust,
-    Verdict,
+    Network, Packet, PacketKey, Place, Position, Site, SiteKind, Stamp, Step, StepLines, Stop,
+    StopSet, Table, Trust, Verdict, ruled_out_by,
 };
 
 slotmap::new_key_type! {

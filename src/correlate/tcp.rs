@@ -194,14 +194,6 @@ impl TcpTrack {
         matches!(self.state, TcpState::SynSent | TcpState::SynRecv | TcpState::Established)
     }
 
-    /// Whether both handshakes' directions were seen or implied.
-    pub(super) fn was_established(&self) -> bool {
-        !matches!(
-            self.state,
-            TcpState::None | TcpState::SynSent | TcpState::SynSent2 | TcpState::SynRecv
-        )
-    }
-
     /// conntrack's default time-out in this state.
     pub(super) fn timeout_s(&self) -> u32 {
         match self.state {

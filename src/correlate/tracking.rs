@@ -11,10 +11,9 @@ use super::connection::{ConnectionRef, OpenConnection, opposite, side};
 use super::flow::{FlowKey, FlowSight, behind_extension};
 use super::host::{HostMachine, anomaly};
 use super::packet::{Fit, PacketRef, Sight};
-use super::place::Stop;
 use crate::model::{
     AnomalyKind, Direction, EvidenceOf, Header, Hop, Ip, Layer, Outcome, PacketKey, Position,
-    Protocol, Site, SiteKind, Table, TcpFlags,
+    Protocol, Site, SiteKind, Stop, Table, TcpFlags,
 };
 
 /// A longer packet leaves an Ethernet port in fragments, unless segmentation is left to the device (TCP).

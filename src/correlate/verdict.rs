@@ -9,8 +9,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::packet::{OpenPacket, OpenStep};
-use super::place::{Stop, StopSet};
-use crate::model::{Layer, Site, SiteKind, Table, Verdict, VerdictEvidence, VerdictKind};
+use crate::model::{
+    Layer, Site, SiteKind, Stop, StopSet, Table, Verdict, VerdictEvidence, VerdictKind,
+};
 
 /// More sites than this are not remembered as letting packets on.
 const SITES: usize = 4_096;
@@ -258,42 +259,4 @@ fn accepted(packet: &OpenPacket, last: &OpenStep) -> Verdict {
         Some(SiteKind::Rule(_) | SiteKind::Return(_)) | None => VerdictEvidence::Rule,
     };
     Verdict { kind: VerdictKind::Accepted, evidence: Some(evidence), site: Some(decider.hop()) }
-}
-
-/// The verdicts of a connection's packets, condensed.
-#[derive(Debug, Default)]
-pub(super) struct VerdictTally {
-    accepted: Option<Verdict>,
-    ended: Option<Verdict>,
-    unknown: Option<Verdict>,
-    accepted_both_ways: [bool; 2],
-}
-
-impl VerdictTally {
-    /// Adds a packet's verdict; `is_reply` tells its direction.
-    pub(super) fn add(&mut self, verdict: &Verdict, is_reply: bool) {
-        let cell = match verdict.kind {
-            VerdictKind::Accepted | VerdictKind::Consumed => {
-                self.accepted_both_ways[usize::from(is_reply)] = true;
-                &mut self.accepted
-            }
-            VerdictKind::Dropped | VerdictKind::Rejected => &mut self.ended,
-            VerdictKind::Unknown => &mut self.unknown,
-        };
-        if cell.is_none() {
-            *cell = Some(verdict.clone());
-        }
-    }
-
-    /// The connection's verdict: ended when a packet was and the two sides never got through to each other.
-    pub(super) fn verdict(&self, was_established: bool) -> Verdict {
-        let got_through = was_established && self.accepted_both_ways == [true, true];
-        let decisive = if got_through { None } else { self.ended.as_ref() };
-        decisive
-            .or(self.accepted.as_ref())
-            .or(self.ended.as_ref())
-            .or(self.unknown.as_ref())
-            .cloned()
-            .unwrap_or(Verdict { kind: VerdictKind::Unknown, evidence: None, site: None })
-    }
 }

@@ -1,5 +1,7 @@
 //! Sentences whose parts know what they are, so that a terminal or a page can show them as such.
 
+use crate::model::VerdictKind;
+
 /// A sentence or a part of one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Phrase(pub Vec<Run>);
@@ -24,12 +26,16 @@ pub enum RunKind {
     Rule,
     /// An address, with or without port, or a hardware address.
     Address,
+    /// What stood in a field before it was rewritten.
+    Former,
+    /// What stands there since.
+    Changed,
     /// A device.
     Device,
     /// A line of host context that is cited.
     Cite,
-    /// What was decided: accepted, dropped.
-    Verdict,
+    /// What was decided: `Dropped`.
+    Verdict(VerdictKind),
     /// A command to type.
     Command,
 }
@@ -43,7 +49,12 @@ impl Phrase {
     /// The phrase with one more piece.
     #[must_use]
     pub fn and(mut self, kind: RunKind, text: impl Into<String>) -> Self {
-        self.0.push(Run { kind, text: text.into() });
+        let text = text.into();
+        match self.0.last_mut() {
+            Some(last) if last.kind == kind && kind == RunKind::Text => last.text.push_str(&text),
+            _ if text.is_empty() => {}
+            _ => self.0.push(Run { kind, text }),
+        }
         self
     }
 
@@ -53,11 +64,46 @@ impl Phrase {
         self.and(RunKind::Text, text)
     }
 
+    /// The phrase with a place in the rule sets.
+    #[must_use]
+    pub fn place(self, text: impl Into<String>) -> Self {
+        self.and(RunKind::Place, text)
+    }
+
+    /// The phrase with a rule's text.
+    #[must_use]
+    pub fn rule(self, text: impl Into<String>) -> Self {
+        self.and(RunKind::Rule, text)
+    }
+
+    /// The phrase with an address.
+    #[must_use]
+    pub fn address(self, text: impl Into<String>) -> Self {
+        self.and(RunKind::Address, text)
+    }
+
+    /// The phrase with a device.
+    #[must_use]
+    pub fn device(self, text: impl Into<String>) -> Self {
+        self.and(RunKind::Device, text)
+    }
+
+    /// The phrase with a line that is cited.
+    #[must_use]
+    pub fn cite(self, text: impl Into<String>) -> Self {
+        self.and(RunKind::Cite, text)
+    }
+
+    /// The phrase with something that was rewritten: `old → new`.
+    #[must_use]
+    pub fn rewritten(self, old: impl Into<String>, new: impl Into<String>) -> Self {
+        self.and(RunKind::Former, old).say(" → ").and(RunKind::Changed, new)
+    }
+
     /// The phrase with all of another.
     #[must_use]
-    pub fn append(mut self, other: Self) -> Self {
-        self.0.extend(other.0);
-        self
+    pub fn append(self, other: Self) -> Self {
+        other.0.into_iter().fold(self, |phrase, run| phrase.and(run.kind, run.text))
     }
 
     /// Whether it says nothing.
@@ -68,5 +114,11 @@ impl Phrase {
     /// The words without what they are.
     pub fn plain(&self) -> String {
         self.0.iter().map(|run| run.text.as_str()).collect()
+    }
+}
+
+impl From<&str> for Phrase {
+    fn from(text: &str) -> Self {
+        Self::text(text)
     }
 }

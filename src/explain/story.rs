@@ -1,11 +1,13 @@
 //! A connection's or packet's story as data: the answer first, then the steps, then what is not known.
 
 use crate::explain::{Phrase, RulePlace};
-use crate::model::{Layer, PacketKey};
+use crate::model::{Direction, Layer, PacketKey, VerdictKind};
 
 /// A story.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Story {
+    /// What became of it; none for a subject without packets.
+    pub verdict: Option<VerdictKind>,
     /// One sentence: what became of it, where, by which rule.
     pub answer: Phrase,
     /// What led to it: the root cause, the rules that nearly matched, what was rewritten.
@@ -14,8 +16,12 @@ pub struct Story {
     pub advice: Vec<Advice>,
     /// The packets' ways.
     pub chapters: Vec<Chapter>,
+    /// What the chapters leave out, as a sentence: `3 more ways were gone by 12 packets.`
+    pub left_out: Option<Phrase>,
     /// What is not known, assumed, or contradicted.
     pub doubts: Vec<Phrase>,
+    /// What it was told from: `Told from 51 lines, the rules of 13:10:02 and what is known of the host.`
+    pub basis: Phrase,
     /// The words a newcomer may not know, of those that the story uses.
     pub glossary: Vec<Term>,
 }
@@ -25,19 +31,23 @@ pub struct Story {
 pub struct Advice {
     /// What, and what it would change.
     pub sentence: Phrase,
-    /// The command, when there is one.
-    pub command: Option<String>,
+    /// The commands, when there are any.
+    pub commands: Vec<String>,
 }
 
 /// The way of one packet, and of those that went the same way.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chapter {
-    /// `The request: SYN, packet 1 of 10`.
+    /// `The request: SYN 60 B, packet 1 of 10`.
     pub title: Phrase,
     /// The packet that is told.
     pub packet: PacketKey,
+    /// Its direction within the connection.
+    pub direction: Option<Direction>,
     /// The other packets that went exactly the same way.
     pub same: Vec<PacketKey>,
+    /// That in words: `Packets 3, 5 and 7 went the same way.`
+    pub same_words: Option<Phrase>,
     /// Its steps.
     pub steps: Vec<StoryStep>,
 }
@@ -47,13 +57,14 @@ pub struct Chapter {
 pub struct StoryStep {
     /// `4`, or `4.1` inside a user chain.
     pub number: String,
-    /// The index of the packet's step; none for an inferred one.
-    pub step: Option<usize>,
+    /// The places of the packet's steps that are told here, from 0: one; several where chains that did nothing are
+    /// told together; none for an inferred step.
+    pub steps: Vec<usize>,
     /// The layer.
     pub layer: Layer,
     /// Where: `nat:PREROUTING rule 1`, `routing decision`.
     pub place: Phrase,
-    /// The devices and addresses as they stand at this step: `IN=eth0 SRC=… DST=…`; empty when they have not changed.
+    /// The devices and addresses that are new at this step: `in eth0 · 10.0.0.1:5000 → 10.0.0.2:80`; empty when none is.
     pub shown: Phrase,
     /// What happened there.
     pub sentences: Vec<Phrase>,

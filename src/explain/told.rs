@@ -51,6 +51,8 @@ pub struct ToldStep<'a> {
     pub rule: Option<Box<str>>,
     /// What the rule does; for a policy ACCEPT or DROP.
     pub target: Option<Target>,
+    /// The mark that the rule asks for, as value and mask.
+    pub asks_mark: Option<(u32, u32)>,
     /// Whether it is the end of a user chain: back to the caller.
     pub is_chain_end: bool,
     /// Why the rule book's text is not used here.

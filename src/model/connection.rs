@@ -80,6 +80,16 @@ pub enum ConnectionState {
     Assured,
 }
 
+impl ConnectionState {
+    /// Whether both directions of a handshake were seen or implied. Protocols without one always count as such.
+    pub fn was_established(self) -> bool {
+        !matches!(
+            self,
+            Self::Tcp(TcpState::None | TcpState::SynSent | TcpState::SynSent2 | TcpState::SynRecv)
+        )
+    }
+}
+
 /// conntrack's TCP states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TcpState {

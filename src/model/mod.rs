@@ -14,7 +14,10 @@ mod names;
 mod outcome;
 mod packet;
 mod site;
+mod stop;
+mod tally;
 mod time;
+mod traversal;
 
 pub use anomaly::{Anomaly, AnomalyKind, Gap, GapReason, Severity};
 pub use connection::{
@@ -35,4 +38,7 @@ pub use packet::{
     VerdictKind,
 };
 pub use site::{Hook, Layer, Site, SiteKind, Table};
+pub use stop::{Place, Stop, StopSet};
+pub use tally::VerdictTally;
 pub use time::{Boot, Stamp, Uptime, WallTime};
+pub use traversal::ruled_out_by;

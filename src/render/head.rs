@@ -4,6 +4,7 @@ use crate::model::{
     Completeness, Connection, ConnectionState, EvidenceOf, NatChange, NatKind, Trust, Verdict,
     VerdictEvidence, VerdictKind,
 };
+use crate::render::phrase::verdict_style;
 use crate::render::{Line, Style, Text, endpoint, escape, grouped, nat_name, site_name};
 
 /// What the head tells beside the connection itself. All of it is printed escaped.
@@ -78,15 +79,6 @@ fn is_destination(kind: NatKind) -> bool {
     match kind {
         NatKind::Dnat | NatKind::Redirect | NatKind::Netmap => true,
         NatKind::Snat | NatKind::Masquerade => false,
-    }
-}
-
-/// The style in which a verdict is shown.
-fn verdict_style(kind: VerdictKind) -> Style {
-    match kind {
-        VerdictKind::Accepted | VerdictKind::Consumed => Style::Good,
-        VerdictKind::Dropped | VerdictKind::Rejected => Style::Bad,
-        VerdictKind::Unknown => Style::Doubt,
     }
 }
 

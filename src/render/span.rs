@@ -239,6 +239,7 @@ fn ascii(character: char) -> char {
         'µ' => 'u',
         'Δ' => 'd',
         '×' => 'x',
+        '≠' => '!',
         '…' => '~',
         other => other,
     }

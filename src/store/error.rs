@@ -85,6 +85,20 @@ pub enum StoreError {
     /// A batch names a source that was not registered.
     #[error("source {0} was not registered")]
     UnknownSource(u32),
+    /// Snapshots were added or removed between reading them and writing what they tell.
+    #[error("rules or context were added or removed meanwhile; run the command again")]
+    SnapshotsChanged,
+    /// Something names a rule set, way or snapshot that is not in the database.
+    #[error("the database holds no {what} {id}")]
+    NoSuch {
+        /// What.
+        what: &'static str,
+        /// Its number.
+        id: i64,
+    },
+    /// A rule set is larger than any that a kernel takes.
+    #[error("a rule set of {0} rules is too large")]
+    TooManyRules(usize),
     /// A packet without steps.
     #[error("a packet without steps cannot be stored")]
     EmptyPacket,

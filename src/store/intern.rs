@@ -147,7 +147,8 @@ impl Intern {
         Ok(Some(id))
     }
 
-    async fn site(
+    /// The id of a site.
+    pub(crate) async fn site(
         &mut self,
         connection: &mut SqliteConnection,
         site: &Arc<Site>,

@@ -2,12 +2,17 @@
 
 use sqlx::sqlite::SqliteConnection;
 
+use crate::model::{Packet, WallTime};
+use crate::store::hits::{HitQuery, HitReport};
 use crate::store::key::PublicId;
 use crate::store::names::Names;
 use crate::store::read_connections::ConnectionRow;
 use crate::store::read_list::{ConnectionQuery, PacketQuery};
 use crate::store::read_packets::PacketRow;
+use crate::store::read_revisions::{RevisionRow, SiteTold};
 use crate::store::read_stats::{AnomalyQuery, AnomalyRow, Stats};
+use crate::store::read_ways::{Pending, Span, WayFacts};
+use crate::store::snapshots::Snapshot;
 use crate::store::source::SourceRow;
 use crate::store::{Store, StoreError};
 
@@ -68,6 +73,47 @@ impl Store {
     question! {
         /// Anomalies in order of position.
         anomalies(query: &AnomalyQuery) -> Vec<AnomalyRow>
+    }
+
+    question! {
+        /// What waits to be told.
+        pending() -> Pending
+    }
+
+    question! {
+        /// All ways, in order of first appearance.
+        ways() -> Vec<WayFacts>
+    }
+
+    question! {
+        /// The first `n` and the last `n` packets of a way, in order of position, each once, with the log's own verdict.
+        samples(way: i64, n: u32) -> Vec<Packet>
+    }
+
+    question! {
+        /// From when to when packets went these ways, at or after `from` and before `until`; none when none did that
+        /// has a wall time.
+        span(ways: &[i64], from: Option<WallTime>, until: Option<WallTime>) -> Option<Span>
+    }
+
+    question! {
+        /// How often each rule was met.
+        rule_hits(query: &HitQuery) -> HitReport
+    }
+
+    question! {
+        /// All snapshots, in order of adding.
+        snapshots() -> Vec<Snapshot>
+    }
+
+    question! {
+        /// The rule sets that are filed, in order of filing.
+        revisions() -> Vec<RevisionRow>
+    }
+
+    question! {
+        /// What is told of traced sites that do not fit their rule set at some time: also the times at which they do.
+        misfits() -> Vec<SiteTold>
     }
 
     question! {

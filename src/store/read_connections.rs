@@ -1,6 +1,7 @@
 //! Connections out of the database, as the model knows them.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use foldhash::HashMap;
 use sqlx::sqlite::SqliteRow;
@@ -13,6 +14,7 @@ use crate::model::{
 };
 use crate::store::StoreError;
 use crate::store::key::{IdKind, PublicId, from_row_key, row_key};
+use crate::store::learnt::unlearn;
 use crate::store::names::HostName;
 use crate::store::read::Reader;
 use crate::store::read_links::{LinkRow, list};
@@ -26,8 +28,13 @@ pub struct ConnectionRow {
     pub id: PublicId,
     /// The host that saw it.
     pub host: HostName,
-    /// The connection.
+    /// The connection. Its verdict and translations are the told ones, where the rules tell any, and its reply tuple
+    /// holds what conntrack's own record adds.
     pub connection: Connection,
+    /// The text of the rule that decided, when the rules tell it.
+    pub verdict_rule: Option<Arc<str>>,
+    /// The texts of the rules that translated, one for each of `connection.nat`.
+    pub nat_rules: Vec<Option<Arc<str>>>,
     /// Its links.
     pub links: Vec<LinkRow>,
 }
@@ -69,15 +76,27 @@ impl Reader<'_> {
     ) -> Result<Vec<ConnectionRow>, StoreError> {
         let keys: Vec<i64> = columns.iter().map(|columns| columns.id).collect();
         let mut nat = self.nat_of(&keys).await?;
+        let nat_rules = nat.values().flatten().filter_map(|nat| nat.rule);
+        let told_rules = columns.iter().filter_map(|columns| columns.told_rule);
+        let mut rule_ids: Vec<i64> = told_rules.chain(nat_rules).collect();
+        rule_ids.sort_unstable();
+        rule_ids.dedup();
+        let texts = self.rule_texts(rule_ids.into_iter()).await?;
+        let text = |rule: Option<i64>| rule.and_then(|rule| texts.get(&rule).cloned());
         let mut links = self.links_of(IdKind::Connection, &keys).await?;
         let mut rows = Vec::with_capacity(columns.len());
         for one in columns {
             let key = one.id;
             let host = self.host(one.host).await?;
-            let connection = self.connection_of(one, nat.remove(&key).unwrap_or_default()).await?;
+            let verdict_rule = text(one.told_rule);
+            let nat = nat.remove(&key).unwrap_or_default();
+            let nat_rules = nat.iter().map(|nat| text(nat.rule)).collect();
+            let connection = self.connection_of(one, nat, Told::Yes).await?;
             rows.push(ConnectionRow {
                 id: self.public_id(IdKind::Connection, connection.key).await?,
                 host: HostName::clone(&host),
+                verdict_rule,
+                nat_rules,
                 connection,
                 links: links.remove(&key).unwrap_or_default(),
             });
@@ -85,10 +104,12 @@ impl Reader<'_> {
         Ok(rows)
     }
 
-    async fn connection_of(
+    /// The connection of a row, as told or as the log alone has it.
+    pub(crate) async fn connection_of(
         &mut self,
         columns: Columns,
         nat: Vec<NatColumns>,
+        told: Told,
     ) -> Result<Connection, StoreError> {
         let mut interfaces = Vec::new();
         for device in numbers(&columns.interfaces)? {
@@ -97,7 +118,12 @@ impl Reader<'_> {
         let layers = numbers(&columns.layers)?.into_iter().map(Layer::from_code);
         let [original_src, original_dst, reply_src, reply_dst] = columns.endpoints;
         let original = Tuple { src: original_src.read()?, dst: original_dst.read()? };
-        let reply = Tuple { src: reply_src.read()?, dst: reply_dst.read()? };
+        let mut reply = Tuple { src: reply_src.read()?, dst: reply_dst.read()? };
+        let mut verdict = columns.told_verdict.unwrap_or(columns.verdict);
+        if told == Told::No {
+            reply = unlearn(reply, columns.learnt);
+            verdict = columns.verdict;
+        }
         Ok(Connection {
             key: from_row_key(columns.id),
             host: HostId(u32::try_from(columns.host).unwrap_or(u32::MAX)),
@@ -106,7 +132,7 @@ impl Reader<'_> {
             original,
             reply,
             icmp_id: columns.icmp_id,
-            nat: self.nat_changes(nat, ends(&original, &reply)).await?,
+            nat: self.nat_changes(nat, ends(&original, &reply), told).await?,
             state: ConnectionState::from_code(columns.state)?,
             completeness: Completeness::from_code(columns.completeness)?,
             first: columns.first,
@@ -118,7 +144,7 @@ impl Reader<'_> {
             layers: layers.collect::<Result<_, _>>()?,
             interfaces,
             trust: Trust::from_code(columns.trust)?,
-            verdict: self.verdict(columns.verdict).await?,
+            verdict: self.verdict(verdict).await?,
         })
     }
 
@@ -133,7 +159,11 @@ impl Reader<'_> {
         })
     }
 
-    async fn nat_of(&mut self, keys: &[i64]) -> Result<HashMap<i64, Vec<NatColumns>>, StoreError> {
+    /// The translations of connections (row keys), by key.
+    pub(crate) async fn nat_of(
+        &mut self,
+        keys: &[i64],
+    ) -> Result<HashMap<i64, Vec<NatColumns>>, StoreError> {
         let rows: Vec<NatColumns> = sqlx::query_as(
             "select * from nat where connection in (select value from json_each(?))
              order by connection, idx",
@@ -152,23 +182,40 @@ impl Reader<'_> {
         &mut self,
         rows: Vec<NatColumns>,
         ends: [Endpoint; 4],
+        told: Told,
     ) -> Result<Vec<NatChange>, StoreError> {
         let mut changes = Vec::with_capacity(rows.len());
         for row in rows {
+            let (mut kind, mut evidence) = (row.kind, row.evidence);
+            match told {
+                Told::Yes => {
+                    kind = row.told_kind.unwrap_or(kind);
+                    evidence = row.told_evidence.unwrap_or(evidence);
+                }
+                Told::No if row.is_learnt => continue,
+                Told::No => {}
+            }
             let [from, to] = row.endpoints;
             changes.push(NatChange {
-                kind: NatKind::from_code(row.kind)?,
+                kind: NatKind::from_code(kind)?,
                 from: side(row.sides[0], ends)?.map_or_else(|| from.read(), Ok)?,
                 to: side(row.sides[1], ends)?.map_or_else(|| to.read(), Ok)?,
                 site: match row.hop {
                     Some(hop) => Some(self.hop(hop).await?),
                     None => None,
                 },
-                evidence: EvidenceOf::from_code(row.evidence)?,
+                evidence: EvidenceOf::from_code(evidence)?,
             });
         }
         Ok(changes)
     }
+}
+
+/// Whether a connection is read as told, or as the log alone has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    Yes,
+    No,
 }
 
 /// The end of the connection's tuples that `nat.from_side` names.
@@ -187,7 +234,7 @@ fn numbers(text: &str) -> Result<Vec<i64>, StoreError> {
 /// A row of table `connection`.
 pub(crate) struct Columns {
     pub id: i64,
-    host: i64,
+    pub host: i64,
     boot: u32,
     protocol: u8,
     endpoints: [EndpointColumns; 4],
@@ -202,8 +249,12 @@ pub(crate) struct Columns {
     interfaces: String,
     trust: i64,
     verdict: VerdictColumns,
+    told_verdict: Option<VerdictColumns>,
+    told_rule: Option<i64>,
+    pub learnt: Option<i64>,
 }
 
+#[derive(Clone)]
 struct EndpointColumns {
     addr: Option<String>,
     port: Option<u16>,
@@ -224,11 +275,11 @@ impl EndpointColumns {
 }
 
 /// The columns that make a verdict.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct VerdictColumns {
-    verdict: i64,
-    evidence: Option<i64>,
-    verdict_hop: Option<i64>,
+    pub verdict: i64,
+    pub evidence: Option<i64>,
+    pub verdict_hop: Option<i64>,
 }
 
 impl VerdictColumns {
@@ -238,6 +289,14 @@ impl VerdictColumns {
             evidence: row.try_get("evidence")?,
             verdict_hop: row.try_get("verdict_hop")?,
         })
+    }
+
+    /// What is told of a connection, if anything is.
+    fn told(row: &SqliteRow) -> Result<Option<Self>, sqlx::Error> {
+        let verdict: Option<i64> = row.try_get("told_verdict")?;
+        let evidence = row.try_get("told_evidence")?;
+        let verdict_hop = row.try_get("told_hop")?;
+        Ok(verdict.map(|verdict| Self { verdict, evidence, verdict_hop }))
     }
 }
 
@@ -276,12 +335,22 @@ impl FromRow<'_, SqliteRow> for Columns {
             interfaces: row.try_get("interfaces")?,
             trust: row.try_get("trust")?,
             verdict: VerdictColumns::of(row)?,
+            told_verdict: VerdictColumns::told(row)?,
+            told_rule: row.try_get("told_rule")?,
+            learnt: row.try_get("learnt")?,
         })
     }
 }
 
-struct NatColumns {
+/// A row of table `nat`.
+#[derive(Clone)]
+pub(crate) struct NatColumns {
     connection: i64,
+    pub idx: i64,
+    pub is_learnt: bool,
+    pub told_kind: Option<i64>,
+    pub told_evidence: Option<i64>,
+    pub rule: Option<i64>,
     kind: i64,
     sides: [Option<i64>; 2],
     endpoints: [EndpointColumns; 2],
@@ -293,6 +362,11 @@ impl FromRow<'_, SqliteRow> for NatColumns {
     fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             connection: row.try_get("connection")?,
+            idx: row.try_get("idx")?,
+            is_learnt: row.try_get::<Option<i64>, _>("learnt")?.is_some(),
+            told_kind: row.try_get("told_kind")?,
+            told_evidence: row.try_get("told_evidence")?,
+            rule: row.try_get("rule")?,
             kind: row.try_get("kind")?,
             sides: [row.try_get("from_side")?, row.try_get("to_side")?],
             endpoints: [

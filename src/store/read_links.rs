@@ -13,6 +13,8 @@ use crate::store::words::Coded as _;
 pub struct LinkRow {
     /// What kind.
     pub kind: LinkKind,
+    /// Whether this end is the later one, which refers to the other.
+    pub is_later: bool,
     /// The other end.
     pub other: LinkEnd,
     /// Why we say so.
@@ -55,24 +57,28 @@ impl Reader<'_> {
         keys: &[i64],
     ) -> Result<HashMap<i64, Vec<LinkRow>>, StoreError> {
         let list = list(keys);
-        let rows: Vec<(i64, i64, i64, i64, String)> = sqlx::query_as(
-            "select from_id, kind, to_end, to_id, evidence from link
+        let rows: Vec<(i64, i64, i64, i64, String, bool)> = sqlx::query_as(
+            "select from_id, kind, to_end, to_id, evidence, 1 from link
              where from_end = ?1 and from_id in (select value from json_each(?2))
              union all
-             select to_id, kind, from_end, from_id, evidence from link
+             select to_id, kind, from_end, from_id, evidence, 0 from link
              where to_end = ?1 and to_id in (select value from json_each(?2))
-             order by 1, 2, 3, 4, 5",
+             order by 1, 2, 3, 4, 5, 6",
         )
         .bind(kind.end())
         .bind(list)
         .fetch_all(&mut *self.connection)
         .await?;
         let mut links: HashMap<i64, Vec<LinkRow>> = HashMap::default();
-        for (own, link, other_end, other, evidence) in rows {
+        for (own, link, other_end, other, evidence, is_later) in rows {
             let other_kind = if other_end == 0 { IdKind::Connection } else { IdKind::Packet };
             let other = self.public_id(other_kind, from_row_key(other)).await?;
-            let row =
-                LinkRow { kind: LinkKind::from_code(link)?, other: LinkEnd::new(other), evidence };
+            let row = LinkRow {
+                kind: LinkKind::from_code(link)?,
+                is_later,
+                other: LinkEnd::new(other),
+                evidence,
+            };
             links.entry(own).or_default().push(row);
         }
         Ok(links)

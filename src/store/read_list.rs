@@ -13,7 +13,7 @@ use crate::store::candidates::Candidates;
 use crate::store::key::{IdKind, PublicId};
 use crate::store::read::Reader;
 use crate::store::read_connections::{Columns, ConnectionRow};
-use crate::store::read_packets::{PacketColumns, PacketRow};
+use crate::store::read_packets::{PacketColumns, PacketRow, packets};
 use crate::store::select::{Ids, Select, Target, is_exact};
 
 /// Which connections are asked for.
@@ -217,16 +217,7 @@ impl Page<'_> {
             Target::Connections => {
                 ("select c.* from connection c where ", "c.first_wall_us", "c.id")
             }
-            Target::Packets => (
-                "select p.*, w.path, w.shape, w.host, w.boot, w.direction, w.trust, w.confidence,
-                    w.verdict, w.evidence, w.verdict_hop, b.base_us
-                 from packet p
-                 join way w on w.id = p.way
-                 left join boot b on b.host = w.host and b.boot = w.boot
-                 where ",
-                "p.wall_us",
-                "p.id",
-            ),
+            Target::Packets => (concat!(packets!(), " where "), "p.wall_us", "p.id"),
         };
         let mut sql = QueryBuilder::new(head);
         sql.push(wall).push(if timed { " is not null" } else { " is null" });

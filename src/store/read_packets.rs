@@ -1,6 +1,7 @@
 //! Packets out of the database, line by line as they were.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use foldhash::HashMap;
 use sqlx::sqlite::SqliteRow;
@@ -17,7 +18,28 @@ use crate::store::names::HostName;
 use crate::store::read::Reader;
 use crate::store::read_connections::VerdictColumns;
 use crate::store::read_links::{LinkRow, list};
+use crate::store::read_rules::{StepRule, StepRules};
 use crate::store::words::Coded as _;
+
+/// The rows of table `packet` as `p`, each with its way as `w` and what is told of that at its time as `t`: see
+/// [`PacketColumns`]. Ends before `where`.
+macro_rules! packets {
+    () => {
+        "select p.*, w.path, w.shape, w.host, w.boot, w.direction, w.trust, w.confidence, b.base_us,
+            coalesce(t.verdict, w.verdict) as verdict,
+            iif(t.way is null, w.evidence, t.evidence) as evidence,
+            iif(t.way is null, w.verdict_hop, t.verdict_hop) as verdict_hop,
+            t.rule as verdict_rule,
+            exists (select 1 from rule_site) as has_rules
+         from packet p
+         join way w on w.id = p.way
+         left join boot b on b.host = w.host and b.boot = w.boot
+         left join telling t on t.way = p.way and t.from_us =
+            (select max(x.from_us) from telling x
+                where x.way = p.way and x.from_us <= coalesce(p.wall_us, -9223372036854775808))"
+    };
+}
+pub(crate) use packets;
 
 /// A packet with what surrounds it.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,8 +50,12 @@ pub struct PacketRow {
     pub connection_id: Option<PublicId>,
     /// The host that saw it.
     pub host: HostName,
-    /// The packet.
+    /// The packet. Its verdict is the told one, when the rules tell one.
     pub packet: Packet,
+    /// The text of the rule that decided, when the rules tell it.
+    pub verdict_rule: Option<Arc<str>>,
+    /// What the rules tell of its steps, one for each of `packet.steps`.
+    pub rules: Vec<Option<StepRule>>,
     /// The names of the sources in which its lines stand.
     pub sources: Vec<(SourceId, String)>,
     /// Its links.
@@ -47,32 +73,21 @@ impl Reader<'_> {
     /// The packet with this id.
     pub(crate) async fn packet(&mut self, id: &PublicId) -> Result<Option<PacketRow>, StoreError> {
         let Some(key) = self.key_of(id, IdKind::Packet).await? else { return Ok(None) };
-        let found: Option<PacketColumns> = sqlx::query_as(
-            "select p.*, w.path, w.shape, w.host, w.boot, w.direction, w.trust, w.confidence,
-                w.verdict, w.evidence, w.verdict_hop, b.base_us
-             from packet p
-             join way w on w.id = p.way
-             left join boot b on b.host = w.host and b.boot = w.boot
-             where p.id = ?",
-        )
-        .bind(key)
-        .fetch_optional(&mut *self.connection)
-        .await?;
+        let found: Option<PacketColumns> = sqlx::query_as(concat!(packets!(), " where p.id = ?",))
+            .bind(key)
+            .fetch_optional(&mut *self.connection)
+            .await?;
         Ok(self.packet_rows(found.into_iter().collect()).await?.pop())
     }
 
     /// The packets of a connection, in order of time, then of position.
     pub(crate) async fn packets_of(&mut self, id: &PublicId) -> Result<Vec<PacketRow>, StoreError> {
         let Some(key) = self.key_of(id, IdKind::Connection).await? else { return Ok(Vec::new()) };
-        let found: Vec<PacketColumns> = sqlx::query_as(
-            "select p.*, w.path, w.shape, w.host, w.boot, w.direction, w.trust, w.confidence,
-                w.verdict, w.evidence, w.verdict_hop, b.base_us
-             from packet p
-             join way w on w.id = p.way
-             left join boot b on b.host = w.host and b.boot = w.boot
-             where p.connection = ?
+        let found: Vec<PacketColumns> = sqlx::query_as(concat!(
+            packets!(),
+            " where p.connection = ?
              order by p.wall_us, iif(p.wall_us is null, p.skew_us, -p.skew_us), p.id",
-        )
+        ))
         .bind(key)
         .fetch_all(&mut *self.connection)
         .await?;
@@ -86,12 +101,22 @@ impl Reader<'_> {
         let keys: Vec<i64> = columns.iter().map(|columns| columns.id).collect();
         let flows = self.flows_for(&columns).await?;
         let mut links = self.links_of(IdKind::Packet, &keys).await?;
+        let texts = self.rule_texts(columns.iter().filter_map(|one| one.verdict_rule)).await?;
+        let mut step_rules = StepRules::default();
         let mut rows = Vec::with_capacity(columns.len());
         for one in columns {
             let host = self.host(one.host).await?;
-            let key = one.id;
+            let (key, way) = (one.id, (one.host, one.path));
+            let verdict_rule = one.verdict_rule.and_then(|rule| texts.get(&rule).cloned());
+            let has_rules = one.has_rules;
             let flow = one.connection.and_then(|connection| flows.get(&connection).copied());
             let packet = self.packet_of(one, flow).await?;
+            let n_steps = packet.steps.len();
+            let rules = if has_rules {
+                self.step_rules(&mut step_rules, way, packet.first.wall, n_steps).await?
+            } else {
+                vec![None; n_steps]
+            };
             let connection_id = match packet.connection {
                 Some(key) => Some(self.public_id(IdKind::Connection, key).await?),
                 None => None,
@@ -101,6 +126,8 @@ impl Reader<'_> {
                 connection_id,
                 host: HostName::clone(&host),
                 sources: self.sources_of(&packet).await?,
+                verdict_rule,
+                rules,
                 packet,
                 links: links.remove(&key).unwrap_or_default(),
             });
@@ -132,14 +159,10 @@ impl Reader<'_> {
         if connections.is_empty() {
             return Ok(flows);
         }
-        let found: Vec<PacketColumns> = sqlx::query_as(
-            "select p.*, w.path, w.shape, w.host, w.boot, w.direction, w.trust, w.confidence,
-                w.verdict, w.evidence, w.verdict_hop, b.base_us
-             from packet p
-             join way w on w.id = p.way
-             left join boot b on b.host = w.host and b.boot = w.boot
-             where p.id in (select value from json_each(?)) and p.behind = 0",
-        )
+        let found: Vec<PacketColumns> = sqlx::query_as(concat!(
+            packets!(),
+            " where p.id in (select value from json_each(?)) and p.behind = 0",
+        ))
         .bind(list(connections))
         .fetch_all(&mut *self.connection)
         .await?;
@@ -212,6 +235,8 @@ pub(crate) struct PacketColumns {
     trust: i64,
     confidence: i64,
     verdict: VerdictColumns,
+    verdict_rule: Option<i64>,
+    has_rules: bool,
     pub first: Stamp,
     columns: codec::Columns,
     gaps: Option<String>,
@@ -235,6 +260,8 @@ impl FromRow<'_, SqliteRow> for PacketColumns {
             trust: row.try_get("trust")?,
             confidence: row.try_get("confidence")?,
             verdict: VerdictColumns::of(row)?,
+            verdict_rule: row.try_get("verdict_rule")?,
+            has_rules: row.try_get("has_rules")?,
             first: first_stamp(row)?,
             columns: codec::Columns {
                 length: number("length")?,

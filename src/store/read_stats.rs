@@ -27,7 +27,7 @@ pub struct Stats {
     pub gaps: Vec<GapRow>,
     /// Anomalies by kind, in the order of declaration; kinds without any are left out.
     pub anomalies: Vec<(AnomalyKind, u64)>,
-    /// Connections by verdict; verdicts without any are left out.
+    /// Connections by verdict, as told; verdicts without any are left out.
     pub verdicts: Vec<(VerdictKind, u64)>,
     /// The size of the database file.
     pub database_bytes: u64,
@@ -113,7 +113,7 @@ impl Reader<'_> {
 
     async fn verdict_counts(&mut self) -> Result<Vec<(VerdictKind, u64)>, StoreError> {
         let rows: Vec<(i64, i64)> = sqlx::query_as(
-            "select verdict, count(*) from connection group by verdict order by verdict",
+            "select coalesce(told_verdict, verdict), count(*) from connection group by 1 order by 1",
         )
         .fetch_all(&mut *self.connection)
         .await?;

@@ -19,7 +19,7 @@ use crate::store::words::Coded;
 pub(crate) enum Target {
     /// Table `connection` as `c`.
     Connections,
-    /// Table `packet` as `p`, its way as `w`.
+    /// Table `packet` as `p`, its way as `w`, what is told of that at its time as `t`.
     Packets,
 }
 
@@ -117,7 +117,8 @@ impl Select<'_> {
                 self.sql.push("))");
             }
             Term::Nat(kinds) => self.nat("c.id", kinds),
-            Term::Verdict(kinds) => self.codes("c.verdict", kinds.iter().map(|kind| kind.code())),
+            Term::Verdict(kinds) => self
+                .codes("coalesce(c.told_verdict, c.verdict)", kinds.iter().map(|kind| kind.code())),
             Term::State(states) => self.codes("c.state", states.iter().map(|state| state.code())),
             Term::Link(kinds) => self.any_of(kinds, Self::connection_links),
             Term::Since(time) => self.compare("c.last_wall_us >= ", time.0),
@@ -145,7 +146,14 @@ impl Select<'_> {
                 self.sql.push(")");
             }
             Term::Nat(kinds) => self.nat("p.connection", kinds),
-            Term::Verdict(kinds) => self.codes("w.verdict", kinds.iter().map(|kind| kind.code())),
+            Term::Verdict(kinds) => {
+                // The way alone rules most packets out; what is told of it may differ by time.
+                self.sql.push("w.id in (");
+                self.ways(term);
+                self.sql.push(") and ");
+                let codes = kinds.iter().map(|kind| kind.code());
+                self.codes("coalesce(t.verdict, w.verdict)", codes);
+            }
             Term::State(states) => self.codes(
                 "(select c.state from connection c where c.id = p.connection)",
                 states.iter().map(|state| state.code()),
@@ -239,13 +247,13 @@ impl Select<'_> {
 
     fn connection_nat(&mut self, kind: Option<NatKind>) {
         self.sql.push("exists (select 1 from nat n where n.connection = c.id");
-        self.and_kind("n.kind", kind.map(Coded::code));
+        self.and_kind("coalesce(n.told_kind, n.kind)", kind.map(Coded::code));
         self.sql.push(")");
     }
 
     fn packet_nat(&mut self, kind: Option<NatKind>) {
         self.sql.push("exists (select 1 from nat n where n.connection = p.connection");
-        self.and_kind("n.kind", kind.map(Coded::code));
+        self.and_kind("coalesce(n.told_kind, n.kind)", kind.map(Coded::code));
         self.sql.push(")");
     }
 

@@ -5,11 +5,18 @@ use crate::store::select::{Select, protocol};
 use crate::store::words::Coded as _;
 
 impl Select<'_> {
-    /// A select of the ways that a packet's term means.
+    /// A select of the ways that a packet's term means; of a verdict, those of which it was told at any time.
     pub(crate) fn ways(&mut self, term: &Term) {
         self.sql.push("select w.id from way w where ");
         match term {
-            Term::Verdict(kinds) => self.codes("w.verdict", kinds.iter().map(|kind| kind.code())),
+            Term::Verdict(kinds) => {
+                let codes = || kinds.iter().map(|kind| kind.code());
+                self.sql.push("(w.id not in (select t.way from telling t) and ");
+                self.codes("w.verdict", codes());
+                self.sql.push(") or w.id in (select t.way from telling t where ");
+                self.codes("t.verdict", codes());
+                self.sql.push(")");
+            }
             Term::Protocol(names) => self.codes("w.protocol", names.iter().copied().map(protocol)),
             _ => {
                 self.sql.push("w.path in (");

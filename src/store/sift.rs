@@ -69,7 +69,8 @@ impl Reader<'_> {
             }
         }
         let nat: Vec<(i64, i64)> = sqlx::query_as(
-            "select connection, kind from nat where connection in (select value from json_each(?))",
+            "select connection, coalesce(told_kind, kind) from nat
+             where connection in (select value from json_each(?))",
         )
         .bind(list(&keys))
         .fetch_all(&mut *self.connection)

@@ -10,6 +10,7 @@ use crate::model::{Counts, Outcome, SourceId};
 use crate::store::StoreError;
 use crate::store::intern::Intern;
 use crate::store::known::Known;
+use crate::store::rules::RuleIds;
 use crate::store::source::{self, Registered, SourceIdentity, SourceKind};
 use crate::store::write_connections::Connections;
 use crate::store::write_packets::Packets;
@@ -44,11 +45,60 @@ pub struct Progress {
 /// The futures are spelt out, because the compiler cannot tell for every lifetime that an `async fn`
 /// here is `Send`, and the pipeline writes in a task of its own.
 pub struct Writer {
-    connection: SqliteConnection,
-    intern: Intern,
-    known: Known,
+    pub(crate) connection: SqliteConnection,
+    pub(crate) memory: Memory,
+}
+
+/// What a writer remembers from one transaction to the next. Forgetting it costs time only.
+pub(crate) struct Memory {
+    pub intern: Intern,
+    pub known: Known,
+    pub rules: RuleIds,
+    /// Whether there are snapshots, so that what is written waits to be told.
+    pub has_snapshots: bool,
     /// SQLite's `data_version`: it changes when somebody else wrote.
     version: i64,
+}
+
+/// A `data_version` that SQLite never gives.
+const NO_VERSION: i64 = -1;
+
+impl Memory {
+    fn new() -> Self {
+        Self {
+            intern: Intern::default(),
+            known: Known::default(),
+            rules: RuleIds::default(),
+            has_snapshots: false,
+            version: NO_VERSION,
+        }
+    }
+
+    /// Forgets all that another process may have changed. Must run at the start of every transaction that uses it.
+    pub(crate) async fn refresh(
+        &mut self,
+        connection: &mut SqliteConnection,
+    ) -> Result<(), StoreError> {
+        let version: i64 = sqlx::query_scalar("select data_version from pragma_data_version")
+            .fetch_one(&mut *connection)
+            .await?;
+        if version != self.version {
+            self.forget();
+            self.has_snapshots = sqlx::query_scalar("select exists (select 1 from snapshot)")
+                .fetch_one(&mut *connection)
+                .await?;
+            self.version = version;
+        }
+        Ok(())
+    }
+
+    /// Forgets all: a transaction was undone, or changed what is remembered.
+    pub(crate) fn forget(&mut self) {
+        self.intern.forget();
+        self.known.forget();
+        self.rules.forget();
+        self.version = NO_VERSION;
+    }
 }
 
 /// Whether rows of a batch may be in the database already.
@@ -71,7 +121,7 @@ pub(crate) enum Written {
 
 impl Writer {
     pub(crate) fn new(connection: SqliteConnection) -> Self {
-        Self { connection, intern: Intern::default(), known: Known::default(), version: -1 }
+        Self { connection, memory: Memory::new() }
     }
 
     /// Finds a source by its content, or adds it. Must come BEFORE its first line is read: the id is
@@ -97,7 +147,7 @@ impl Writer {
         async move {
             for outcome in &batch.outcomes {
                 if let Outcome::Host { id, name, netns } = outcome {
-                    self.intern.introduce(*id, name, netns.as_deref());
+                    self.memory.intern.introduce(*id, name, netns.as_deref());
                 }
             }
             match self.attempt(&batch, Mode::New).await? {
@@ -109,24 +159,13 @@ impl Writer {
 
     async fn attempt(&mut self, batch: &Batch, mode: Mode) -> Result<Written, StoreError> {
         let mut transaction = self.connection.begin_with("begin immediate").await?;
-        let version: i64 = sqlx::query_scalar("select data_version from pragma_data_version")
-            .fetch_one(&mut *transaction)
-            .await?;
-        if version != self.version {
-            self.intern.forget();
-            self.known.forget();
-            self.version = version;
-        }
-        let written = store(&mut transaction, &mut self.intern, &mut self.known, batch, mode).await;
+        self.memory.refresh(&mut transaction).await?;
+        let written = store(&mut transaction, &mut self.memory, batch, mode).await;
         if matches!(written, Ok(Written::Done)) {
-            transaction.commit().await.inspect_err(|_| {
-                self.intern.forget();
-                self.known.forget();
-            })?;
+            transaction.commit().await.inspect_err(|_| self.memory.forget())?;
             return Ok(Written::Done);
         }
-        self.intern.forget();
-        self.known.forget();
+        self.memory.forget();
         // SQLite may have rolled back by itself (disk full): an error here says no more than the first one.
         let rolled_back = transaction.rollback().await;
         let again = written?;
@@ -142,11 +181,11 @@ impl Writer {
 
 async fn store(
     connection: &mut SqliteConnection,
-    intern: &mut Intern,
-    known: &mut Known,
+    memory: &mut Memory,
     batch: &Batch,
     mode: Mode,
 ) -> Result<Written, StoreError> {
+    let Memory { intern, known, has_snapshots, .. } = memory;
     let mut packets = Packets::new(mode);
     let mut connections = Connections::default();
     let mut remarks = Remarks::default();
@@ -168,7 +207,7 @@ async fn store(
     if packets.store(connection).await? == Written::Again {
         return Ok(Written::Again);
     }
-    connections.store(connection).await?;
+    connections.store(connection, *has_snapshots).await?;
     known.store_endpoints(connection).await?;
     remarks.store(connection).await?;
     for progress in &batch.progress {

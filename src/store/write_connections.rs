@@ -102,7 +102,12 @@ impl Connections {
         Ok(())
     }
 
-    pub(crate) async fn store(self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    /// Stores them; when there are snapshots, they wait to be told.
+    pub(crate) async fn store(
+        self,
+        connection: &mut SqliteConnection,
+        has_snapshots: bool,
+    ) -> Result<(), StoreError> {
         let mut rows = self.rows.into_rows();
         if rows.is_empty() {
             return Ok(());
@@ -111,12 +116,21 @@ impl Connections {
         sqlx::query(
             "delete from nat where connection in (select value from json_each('[' || ? || ']'))",
         )
-        .bind(ids)
+        .bind(&ids)
         .execute(&mut *connection)
         .await?;
         let nat = rows.iter_mut().flat_map(|row| std::mem::take(&mut row.nat)).collect();
         insert(connection, &CONNECTIONS, rows, bind_connection).await?;
         insert(connection, &NAT, nat, bind_nat).await?;
+        if has_snapshots {
+            sqlx::query(
+                "update connection set untold = 1
+                 where id in (select value from json_each('[' || ? || ']'))",
+            )
+            .bind(&ids)
+            .execute(&mut *connection)
+            .await?;
+        }
         Ok(())
     }
 }
@@ -172,7 +186,8 @@ const CONNECTIONS: Insert = Insert {
         packets_reply = excluded.packets_reply, packets_related = excluded.packets_related,
         lines = excluded.lines, layers = excluded.layers, interfaces = excluded.interfaces,
         trust = excluded.trust, verdict = excluded.verdict, evidence = excluded.evidence,
-        verdict_hop = excluded.verdict_hop",
+        verdict_hop = excluded.verdict_hop, untold = null, told_verdict = null, told_evidence = null,
+        told_hop = null, told_rule = null, learnt = null",
     columns: 33,
 };
 

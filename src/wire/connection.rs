@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::model::{self, Endpoint, EvidenceOf, Layer, Tuple};
 use crate::wire::Packet;
-use crate::wire::parts::{Host, Link, Verdict, device, wall_time};
+use crate::wire::parts::{Host, Link, RuleText, Verdict, device, wall_time};
 
 /// A connection.
 #[derive(Debug, Clone, Serialize)]
@@ -116,9 +116,24 @@ pub struct Nat {
     pub evidence: &'static str,
 }
 
+/// What the rule book adds to a connection.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ToldConnection<'a> {
+    /// The rule that decided.
+    pub verdict_rule: Option<RuleText<'a>>,
+    /// The rules behind its translations, one for one.
+    pub nat_rules: &'a [Option<RuleText<'a>>],
+}
+
 impl Connection {
     /// Puts a connection into its JSON form.
-    pub fn new(connection: &model::Connection, id: &str, host: Host<'_>, links: Vec<Link>) -> Self {
+    pub fn new(
+        connection: &model::Connection,
+        told: &ToldConnection<'_>,
+        id: &str,
+        host: Host<'_>,
+        links: Vec<Link>,
+    ) -> Self {
         Self {
             id: id.to_owned(),
             host: host.name.to_owned(),
@@ -127,7 +142,12 @@ impl Connection {
             protocol: connection.protocol.name(),
             original: side(connection, &connection.original),
             reply: side(connection, &connection.reply),
-            nat: connection.nat.iter().map(nat).collect(),
+            nat: connection
+                .nat
+                .iter()
+                .enumerate()
+                .map(|(index, change)| nat(change, told.nat_rules.get(index).copied().flatten()))
+                .collect(),
             state: connection.state.name(),
             completeness: connection.completeness.name(),
             first_seen: connection.first.wall.and_then(wall_time),
@@ -146,7 +166,7 @@ impl Connection {
                 .iter()
                 .filter_map(|name| device(Some(*name)))
                 .collect(),
-            verdict: (&connection.verdict).into(),
+            verdict: Verdict::new(&connection.verdict, told.verdict_rule),
             trust: connection.trust.name(),
             links,
         }
@@ -167,13 +187,13 @@ fn side(connection: &model::Connection, tuple: &Tuple) -> Side {
     }
 }
 
-fn nat(change: &model::NatChange) -> Nat {
+fn nat(change: &model::NatChange, rule: Option<RuleText<'_>>) -> Nat {
     Nat {
         kind: change.kind.name(),
         from: endpoint(change.from),
         to: endpoint(change.to),
         site: change.site.as_ref().map(|hop| hop.site.label()),
-        rule: None,
+        rule: rule.map(|rule| rule.text.to_owned()),
         evidence: EvidenceOf::name(change.evidence),
     }
 }

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
+use crate::explain::{Inferred, ToldStep};
 use crate::model::{self, Header, Ip, Network, SourceId, TcpFlags, Transport};
-use crate::wire::parts::{Host, Link, Verdict, wall_time};
+use crate::wire::parts::{Host, Link, RuleText, Verdict, wall_time};
 use crate::wire::step::{Step, steps};
 
 /// A packet.
@@ -132,10 +133,22 @@ pub struct Inner {
     pub length: Option<u32>,
 }
 
+/// What the rule book and the host's context add to a packet.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'a> {
+    /// Its steps, one for one.
+    pub steps: &'a [ToldStep<'a>],
+    /// The steps that no line shows.
+    pub inferred: &'a [Inferred],
+    /// The rule that decided.
+    pub verdict_rule: Option<RuleText<'a>>,
+}
+
 impl Packet {
     /// Puts a packet into its JSON form. `source_name` names the sources that its lines mention.
     pub fn new(
         packet: &model::Packet,
+        told: &Told<'_>,
         id: &str,
         connection: Option<&str>,
         host: Host<'_>,
@@ -162,11 +175,11 @@ impl Packet {
             icmp: ips().find_map(icmp),
             arp: headers().find_map(arp),
             inner: ips().find_map(inner),
-            verdict: (&packet.verdict).into(),
+            verdict: Verdict::new(&packet.verdict, told.verdict_rule),
             confidence: packet.confidence.name(),
             trust: packet.trust.name(),
             links,
-            steps: steps(packet, source_name),
+            steps: steps(told.steps, told.inferred, source_name),
         }
     }
 }

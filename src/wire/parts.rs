@@ -3,7 +3,7 @@
 use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 
-use crate::model::{self, IfName, WallTime};
+use crate::model::{self, IfName, Site, WallTime};
 
 /// The host's name and network namespace label.
 #[derive(Debug, Clone, Copy)]
@@ -27,12 +27,26 @@ pub struct Verdict {
     pub evidence: Option<&'static str>,
 }
 
-impl From<&model::Verdict> for Verdict {
-    fn from(verdict: &model::Verdict) -> Self {
+/// A rule of a rule book.
+#[derive(Debug, Clone, Copy)]
+pub struct RuleText<'a> {
+    /// `filter:FORWARD:rule:3`.
+    pub at: &'a str,
+    /// `-A FORWARD …`, or `-P FORWARD DROP`.
+    pub text: &'a str,
+}
+
+impl Verdict {
+    /// A verdict with the rule that decided. A log line's prefix is no place: there the rule's place says where.
+    pub fn new(verdict: &model::Verdict, rule: Option<RuleText<'_>>) -> Self {
+        let site = verdict.site.as_ref().map(|hop| match (&*hop.site, rule) {
+            (Site::Log { .. } | Site::BridgeLog { .. }, Some(rule)) => rule.at.to_owned(),
+            (site, _) => site.label(),
+        });
         Self {
             kind: verdict.kind.name(),
-            site: verdict.site.as_ref().map(|hop| hop.site.label()),
-            rule: None,
+            site,
+            rule: rule.map(|rule| rule.text.to_owned()),
             evidence: verdict.evidence.map(model::VerdictEvidence::name),
         }
     }

@@ -1,18 +1,22 @@
-//! The steps of a packet as JSON, each with what changed since the one before.
+//! The steps of a packet as JSON, each with what changed since the one before, and the inferred ones among them.
 
 use std::net::IpAddr;
 
 use serde::Serialize;
 
-use crate::model::{self, Header, Network, Position, Site, SourceId};
+use crate::explain::{Inferred, RulePlace, ToldStep};
+use crate::model::{Header, Layer, Network, Position, Site, SourceId};
+use crate::rulebook::Family;
 use crate::wire::parts::{device, lossy};
 
 /// One step.
 #[derive(Debug, Clone, Serialize)]
 pub struct Step {
-    /// `raw:PREROUTING:policy:3`, `eb:nat:OUTPUT`, `eb:?`, `log:…`.
+    /// `raw:PREROUTING:policy:3`, `eb:nat:OUTPUT`, `eb:?`, `log:…`; the rule's place for a LOG line whose prefix a rule
+    /// book knows; `route`, `bridge`, `conntrack:new`, `conntrack:restored`, `neighbour:wait`, `local` or `wire` for
+    /// an inferred step.
     pub at: String,
-    /// The prefix, where `at` does not tell it all.
+    /// The prefix of a line that was made by a LOG rule or by ebtables, where `at` does not tell it all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
     /// `ip`, `ip6`, `bridge`, `arp`.
@@ -43,6 +47,12 @@ pub struct Step {
     pub mark: Option<u32>,
     /// The rule's text, when a rule book knows it.
     pub rule: Option<String>,
+    /// Why the rule book's text is not used here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub misfit: Option<String>,
+    /// What was decided at an inferred step, and what that rests on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
     /// Which fields differ from what the packet showed before.
     pub changed: Vec<&'static str>,
     /// Whether no line says so and it follows from others.
@@ -65,12 +75,55 @@ pub struct Line {
     pub copy: Option<u32>,
 }
 
-pub(super) fn steps(packet: &model::Packet, source_name: &dyn Fn(SourceId) -> String) -> Vec<Step> {
+/// The steps with the inferred ones in their places.
+pub(super) fn steps(
+    told: &[ToldStep<'_>],
+    inferred: &[Inferred],
+    source_name: &dyn Fn(SourceId) -> String,
+) -> Vec<Step> {
     let mut seen = Seen::default();
-    packet.steps.iter().map(|step| self::step(step, &mut seen, source_name)).collect()
+    let mut all = Vec::with_capacity(told.len() + inferred.len());
+    let before = |index: usize| inferred.iter().filter(move |step| step.before == index);
+    for (index, one) in told.iter().enumerate() {
+        let layer = one.step.hop.layer;
+        all.extend(before(index).map(|step| Step::inferred(step, layer)));
+        all.push(step(one, &mut seen, source_name));
+    }
+    let layer = told.last().map_or(Layer::Ip, |last| last.step.hop.layer);
+    all.extend(before(told.len()).map(|step| Step::inferred(step, layer)));
+    all
 }
 
-fn step(step: &model::Step, seen: &mut Seen, source_name: &dyn Fn(SourceId) -> String) -> Step {
+impl Step {
+    /// A step that no line shows.
+    fn inferred(step: &Inferred, layer: Layer) -> Self {
+        Self {
+            at: step.at.name().to_owned(),
+            prefix: None,
+            layer: layer.name(),
+            offset_us: None,
+            input: None,
+            output: None,
+            physin: None,
+            physout: None,
+            src: None,
+            sport: None,
+            dst: None,
+            dport: None,
+            ttl: None,
+            mark: None,
+            rule: None,
+            misfit: None,
+            text: Some(step.sentence.plain()),
+            changed: Vec::new(),
+            inferred: true,
+            lines: Vec::new(),
+        }
+    }
+}
+
+fn step(told: &ToldStep<'_>, seen: &mut Seen, source_name: &dyn Fn(SourceId) -> String) -> Step {
+    let step = told.step;
     let now = Seen::of(&step.header, !step.hop.site.is_bridge());
     let changed = seen.advance(&now);
     let devices = &step.hop.devices;
@@ -80,12 +133,10 @@ fn step(step: &model::Step, seen: &mut Seen, source_name: &dyn Fn(SourceId) -> S
         seq: position.seq,
         copy: (position.copy > 0).then_some(position.copy),
     };
+    let (at, prefix) = at(told);
     Step {
-        at: step.hop.site.label(),
-        prefix: match &*step.hop.site {
-            Site::BridgeLog { prefix } => Some(lossy(prefix)),
-            Site::Trace { .. } | Site::Log { .. } | Site::Bridge { .. } => None,
-        },
+        at,
+        prefix,
         layer: step.hop.layer.name(),
         offset_us: step.offset_us,
         input: device(devices.input),
@@ -98,11 +149,35 @@ fn step(step: &model::Step, seen: &mut Seen, source_name: &dyn Fn(SourceId) -> S
         dport: now.dport,
         ttl: now.ttl,
         mark: step.header.mark,
-        rule: None,
+        rule: told.rule.as_deref().map(str::to_owned),
+        misfit: told.misfit.as_deref().map(str::to_owned),
+        text: None,
         changed,
         inferred: false,
         lines: std::iter::once(&step.lines.head).chain(&step.lines.pieces).map(line).collect(),
     }
+}
+
+/// Where a step is, and the prefix where that does not tell it all.
+fn at(told: &ToldStep<'_>) -> (String, Option<String>) {
+    let site = &told.step.hop.site;
+    match (&**site, &told.place) {
+        (Site::Log { prefix }, Some(place)) => (place_label(place), Some(lossy(prefix))),
+        (Site::BridgeLog { prefix }, Some(place)) => {
+            (format!("eb:{}:{}", place.table, place.chain), Some(lossy(prefix)))
+        }
+        (Site::BridgeLog { prefix }, None) => (site.label(), Some(lossy(prefix))),
+        (Site::Log { .. }, None) | (Site::Trace { .. } | Site::Bridge { .. }, _) => {
+            (site.label(), None)
+        }
+    }
+}
+
+/// `filter:FORWARD:rule:3`; `eb:filter:FORWARD:rule:3` for a bridge's.
+fn place_label(place: &RulePlace) -> String {
+    let RulePlace { family, table, chain, number, .. } = place;
+    let layer = if *family == Family::Bridge { "eb:" } else { "" };
+    format!("{layer}{table}:{chain}:rule:{number}")
 }
 
 /// The fields that are watched for changes. A line that does not print a field says nothing about it.

@@ -44,3 +44,25 @@ fn no_anomaly_is_one() {
     ran.code(1).err_has("everything was understood");
     assert_eq!(ran.stdout(), "");
 }
+
+#[test]
+fn questions_leave_no_files_beside_the_database() {
+    let bench = Bench::with(&[REMOTE]);
+    let id = bench.ids(&["connections"]).remove(0);
+    for question in [
+        &["connections"][..],
+        &["packets"],
+        &["show", &id],
+        &["stats"],
+        &["anomalies"],
+        &["show", "c0123456789abc"],
+    ] {
+        bench.run(question);
+        let beside: Vec<_> = std::fs::read_dir(bench.path("."))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.starts_with("tracecol.db-"))
+            .collect();
+        assert!(beside.is_empty(), "{question:?} left {beside:?}");
+    }
+}

@@ -94,13 +94,14 @@ fn check_sequence(kmsg: &str) -> Result<(), String> {
     }
 }
 
-/// Wraps records as rsyslog's classic file format does: stamp without a year, host, tag, kernel's own stamp.
+/// Wraps records as rsyslog's file format does: precise stamp, host, tag, kernel's own stamp.
 fn syslog_form(kmsg: &str, boot: chrono::DateTime<chrono::Utc>) -> String {
     let wrap = |record: Record<'_>| {
         let at = boot + chrono::TimeDelta::microseconds(record.usec.cast_signed());
         let (seconds, rest) = (record.usec / 1_000_000, record.usec % 1_000_000);
         let text = record.text.replace("\\x5c", "\\");
-        format!("{} dhost kernel: [{seconds:5}.{rest:06}] {text}\n", at.format("%b %e %H:%M:%S"))
+        let at = at.to_rfc3339_opts(chrono::SecondsFormat::Micros, false);
+        format!("{at} dhost kernel: [{seconds:5}.{rest:06}] {text}\n")
     };
     records(kmsg).map(wrap).collect()
 }

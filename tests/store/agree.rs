@@ -1,5 +1,6 @@
 //! The filter in the database and the filter in memory are one: they choose the same rows.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -8,10 +9,12 @@ use proptest::strategy::ValueTree as _;
 use tracecol::filter::{Clock, ConnectionFacts, Expr, Facts, parse};
 use tracecol::model::*;
 use tracecol::store::{
-    ConnectionQuery, ConnectionRow, LinkRow, Order, PacketQuery, PacketRow, Store,
+    ConnectionQuery, ConnectionRow, ConnectionTelling, LinkRow, NatTelling, Order, PacketQuery,
+    PacketRow, Store, UntoldConnection, WayFacts,
 };
 
-use super::generate::{Log, bridge, name, trace, v4};
+use super::book::{snapshot, tell_ways};
+use super::generate::{Dice, Log, bridge, endpoint, name, trace, v4};
 use super::{Temporary, batch, block_on, host};
 
 /// A database with a bit of everything.
@@ -166,6 +169,56 @@ fn arp(log: &mut Log) -> Packet {
     packet
 }
 
+/// The same, with rules and conntrack's record: three rule sets in time that tell of every way and translation what
+/// the dice say, or nothing.
+async fn everything_told(seed: u64) -> Temporary {
+    let temporary = everything().await;
+    let store = &temporary.store;
+    let mut writer = store.writer().await.unwrap();
+    let walls: Vec<i64> = store
+        .packets(&PacketQuery { order: Order::OldestFirst, ..PacketQuery::default() })
+        .await
+        .unwrap()
+        .iter()
+        .filter_map(|row| row.packet.first.wall.map(|wall| wall.0))
+        .collect();
+    let mut dice = Dice::new(seed);
+    for tag in ["a", "b", "c"] {
+        let from = dice.pick(&walls) + i64::try_from(dice.below(3)).unwrap() - 1;
+        writer.add_snapshot(&snapshot(tag, Some(from))).await.unwrap();
+    }
+    let verdicts = RefCell::new(Dice::new(seed + 1000));
+    let judge = |_: &WayFacts, _: &str| {
+        let mut dice = verdicts.borrow_mut();
+        (dice.below(4) > 0).then(|| dice.pick(VerdictKind::ALL))
+    };
+    let (basis, _) = tell_ways(store, &mut writer, &judge).await;
+    let tell = |untold: &UntoldConnection| {
+        let mut telling = ConnectionTelling::default();
+        for _ in 0..dice.below(1 + untold.connection.nat.len() as u64) {
+            let kind = Some(dice.pick(NatKind::ALL));
+            telling.nat.push(NatTelling { kind, ..NatTelling::default() });
+        }
+        let outside = endpoint(v4("192.0.2.200"), 443);
+        if dice.below(2) == 0 {
+            telling.reply = Some(Tuple { src: outside, dst: outside });
+        }
+        if dice.below(3) == 0 {
+            let change = NatChange {
+                kind: NatKind::Masquerade,
+                from: untold.connection.original.src,
+                to: outside,
+                site: None,
+                evidence: EvidenceOf::Observed,
+            };
+            telling.more_nat.push((change, None));
+        }
+        telling
+    };
+    assert_eq!(writer.tell_connections(&basis, 100, tell).await.unwrap(), 5);
+    temporary
+}
+
 /// All rows, with all that their facts need.
 struct World {
     connections: Vec<(ConnectionRow, Vec<PacketRow>)>,
@@ -256,6 +309,7 @@ const TERMS: &[&str] = &[
     "verdict:dropped,rejected",
     "verdict:accepted",
     "verdict:unknown",
+    "verdict:consumed,dropped",
     "rule:filter/FORWARD/2",
     "rule:filter/FORWARD",
     "rule:mangle/POSTROUTING/policy",
@@ -344,6 +398,31 @@ fn any_filter_chooses_the_same_rows() {
             let text = filter_text().new_tree(&mut runner).unwrap().current();
             check(&temporary.store, &world, &text).await;
         }
+    });
+}
+
+#[test]
+fn any_filter_chooses_the_same_rows_of_what_is_told() {
+    block_on(|| async {
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let mut told = BTreeSet::new();
+        for seed in 0..12 {
+            let temporary = everything_told(seed).await;
+            let world = World::read(&temporary.store).await;
+            for text in
+                TERMS.iter().filter(|text| text.contains("verdict:") || text.contains("nat:"))
+            {
+                check(&temporary.store, &world, text).await;
+                check(&temporary.store, &world, &format!("-{text}")).await;
+            }
+            for _ in 0..40 {
+                let text = filter_text().new_tree(&mut runner).unwrap().current();
+                check(&temporary.store, &world, &text).await;
+            }
+            told.extend(world.packets.iter().map(|row| row.packet.verdict.kind));
+            told.extend(world.connections.iter().map(|(row, _)| row.connection.verdict.kind));
+        }
+        assert_eq!(told.len(), VerdictKind::ALL.len(), "{told:?}");
     });
 }
 

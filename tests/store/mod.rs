@@ -4,13 +4,16 @@
 
 mod agree;
 mod arbitrary;
+mod book;
 mod generate;
 mod refuse;
 mod round_trip;
 mod same;
 mod size;
+mod snapshots;
 mod sources;
 mod surface;
+mod told;
 
 use std::path::PathBuf;
 

@@ -75,7 +75,7 @@ async fn a_text_file_is_no_database() {
 async fn a_newer_schema_is_left_alone() {
     let temporary = ours().await;
     sql(temporary.store.path(), "pragma user_version = 77; pragma wal_checkpoint(truncate)").await;
-    refused_unopened(temporary.store.path(), "schema version 77, this tracecol knows 1").await;
+    refused_unopened(temporary.store.path(), "schema version 77, this tracecol knows 2").await;
 }
 
 #[tokio::test]
@@ -84,11 +84,11 @@ async fn a_migration_from_the_future_is_left_alone() {
     sql(
         temporary.store.path(),
         "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
-         values (2, 'next', 1, x'00', 0)",
+         values (3, 'next', 1, x'00', 0)",
     )
     .await;
     let error = Store::open(temporary.store.path()).await.unwrap_err();
-    assert!(matches!(error, StoreError::Newer { found: 2, known: 1, .. }), "{error}");
+    assert!(matches!(error, StoreError::Newer { found: 3, known: 2, .. }), "{error}");
 }
 
 #[tokio::test]
@@ -151,7 +151,7 @@ async fn a_crash_right_after_creation_leaves_a_file_that_is_ours() {
     let path = directory.path().join("x.db");
     sql(&path, "pragma page_size = 8192; pragma application_id = 0x74726363").await;
     let error = Store::open_read_only(&path).await.unwrap_err();
-    assert!(matches!(error, StoreError::Older { found: 0, known: 1, .. }), "{error}");
+    assert!(matches!(error, StoreError::Older { found: 0, known: 2, .. }), "{error}");
     Store::open(&path).await.unwrap();
     Store::open_read_only(&path).await.unwrap();
 }
@@ -166,7 +166,7 @@ async fn a_new_database_is_as_it_should_be() {
     for (pragma, value) in [
         ("select page_size from pragma_page_size", 8192),
         ("select application_id from pragma_application_id", 0x7472_6363),
-        ("select user_version from pragma_user_version", 1),
+        ("select user_version from pragma_user_version", 2),
     ] {
         let found: i64 = sqlx::query_scalar(pragma).fetch_one(&mut connection).await.unwrap();
         assert_eq!(found, value, "{pragma}");

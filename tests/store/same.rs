@@ -62,7 +62,7 @@ fn outcomes() -> Vec<Outcome> {
 }
 
 /// A copy without free pages and without the times of the migrations.
-async fn digest(path: &Path) -> Vec<u8> {
+pub(crate) async fn digest(path: &Path) -> Vec<u8> {
     let copy = path.with_extension("copy");
     let mut connection = SqliteConnection::connect(&path.to_string_lossy()).await.unwrap();
     connection.execute(sqlx::query("vacuum into ?").bind(copy.to_string_lossy())).await.unwrap();
@@ -72,7 +72,10 @@ async fn digest(path: &Path) -> Vec<u8> {
     let last = path.with_extension("last");
     connection.execute(sqlx::query("vacuum into ?").bind(last.to_string_lossy())).await.unwrap();
     connection.close().await.unwrap();
-    fs::read(last).unwrap()
+    let bytes = fs::read(&last).unwrap();
+    fs::remove_file(copy).unwrap();
+    fs::remove_file(last).unwrap();
+    bytes
 }
 
 /// Writes the outcomes in batches of `size`; opens the database anew every `reopen` batches.

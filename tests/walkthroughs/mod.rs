@@ -4,13 +4,15 @@
 //!
 //! - `lanes`: each connection with its packets as `tracecol show` draws them, then the packets without a connection;
 //! - `facts`: one line for each packet, connection, link, anomaly and gap, and the tally of lines;
-//! - `fields`: what was understood of each line.
+//! - `fields`: what was understood of each line;
+//! - `story`: each connection told in words, with what the `rules NAME` and `context NAME` blocks since the log say.
 //!
 //! A `log` block may name the year of stamps that have none, and a namespace: `log year=2026 netns=web`.
 //! `UPDATE_EXPECT=1 cargo test walkthroughs` writes the blocks anew. Commit them only if you understand the difference.
 
 mod drawn;
 mod result;
+mod storied;
 mod told;
 
 use std::fs;
@@ -20,6 +22,7 @@ use std::path::{Path, PathBuf};
 use expect_test::expect_file;
 
 use self::result::Reading;
+use self::storied::Knowledge;
 
 /// The cases of the story that the product was made for.
 const CASES: [&str; 5] = [
@@ -85,6 +88,7 @@ fn remade(text: &str) -> Result<String, String> {
     }
     let mut out = String::with_capacity(text.len());
     let mut reading: Option<Reading> = None;
+    let mut knowledge = Knowledge::default();
     let mut blocks_made = 0;
     let mut lines = text.split_inclusive('\n');
     while let Some(line) = lines.next() {
@@ -94,12 +98,18 @@ fn remade(text: &str) -> Result<String, String> {
         let (kind, options) = info.split_once(' ').unwrap_or((info, ""));
         if kind == "log" {
             reading = Some(Reading::of(&old, options)?);
+            knowledge = Knowledge::default();
             out.push_str(&old);
         } else if let Some(make) = maker(kind) {
             let reading = reading.as_ref().ok_or(format!("`{kind}` comes before any log"))?;
-            out.push_str(&make(reading));
+            out.push_str(&make(reading, &knowledge));
             blocks_made += 1;
         } else {
+            match kind {
+                "rules" => knowledge.add_rules(&old, options)?,
+                "context" => knowledge.add_context(&old, options)?,
+                _ => {}
+            }
             out.push_str(&old);
         }
         out.push_str("```\n");
@@ -107,11 +117,12 @@ fn remade(text: &str) -> Result<String, String> {
     if blocks_made == 0 { Err("shows nothing".into()) } else { Ok(out) }
 }
 
-fn maker(kind: &str) -> Option<fn(&Reading) -> String> {
+fn maker(kind: &str) -> Option<fn(&Reading, &Knowledge) -> String> {
     match kind {
-        "lanes" => Some(drawn::lanes),
-        "facts" => Some(told::facts),
-        "fields" => Some(told::fields),
+        "lanes" => Some(|reading, _| drawn::lanes(reading)),
+        "facts" => Some(|reading, _| told::facts(reading)),
+        "fields" => Some(|reading, _| told::fields(reading)),
+        "story" => Some(storied::story),
         _ => None,
     }
 }

@@ -17,10 +17,10 @@
 //! Tables that are not loaded, chains without a log rule and lines that got
 //! lost leave stops out, so the table says only what can never come before.
 
-use super::place::{Stop, StopSet};
+use super::{Stop, StopSet};
 
 /// The stops after which `stop` cannot come within one pass of one packet.
-pub(super) fn ruled_out_by(stop: Stop) -> StopSet {
+pub fn ruled_out_by(stop: Stop) -> StopSet {
     RULED_OUT[stop as usize]
 }
 

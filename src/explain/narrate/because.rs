@@ -1,0 +1,171 @@
+//! What led to the answer: the cause behind the cause, what was rewritten, what the rule is used for, and relations.
+
+use crate::explain::{LinkFact, Phrase, RootCause, root_cause};
+use crate::model::{EvidenceOf, LinkKind, NatChange, VerdictKind};
+
+use super::account::{Account, is_destination};
+use super::answer::{end_place, nat_step};
+use super::lost::Reason;
+use super::names::{endpoint, listed, nat_word, place, quoted, sentence};
+use super::near::near_misses;
+use super::scene::{Scene, idiom_of};
+
+/// The reasons behind the answer, the most telling first.
+pub(crate) fn because(scene: &Scene<'_, '_>, reasons: &[Reason]) -> Vec<Phrase> {
+    let mut said = Vec::new();
+    if let Some((account, end)) = scene.end() {
+        said.extend(
+            root_cause(&account.told).map(|cause| marked(account, cause)).into_iter().flatten(),
+        );
+        let ended = matches!(scene.kind(), Some(VerdictKind::Dropped | VerdictKind::Rejected));
+        let idiom = if ended { idiom_of(account, &end) } else { None };
+        said.extend(idiom.map(|idiom| sentence(Phrase::text(idiom.sentence))));
+    }
+    said.extend(near_misses(scene));
+    said.extend(reasons.iter().map(|reason| reason.sentence.clone()));
+    if let Some(connection) = scene.connection() {
+        said.extend(connection.nat.iter().map(|change| translation(scene, change)));
+    }
+    said.extend(other_ends(scene));
+    said.extend(scene.subject.links.iter().filter_map(|link| relation(scene, link)));
+    said
+}
+
+/// Both rules of a drop for a mark.
+fn marked(account: &Account<'_>, cause: RootCause) -> Vec<Phrase> {
+    let rule = |step: usize, words: &str| {
+        let told = account.told.get(step)?;
+        let phrase = Phrase::default().place(place(told)).say(", ");
+        Some(quoted(phrase, told.rule.as_deref()?).say(words))
+    };
+    let set = rule(cause.set_at, &format!(", put the mark 0x{:x} on it", cause.mark));
+    let ended = rule(cause.ended_at, ", asked for the mark.");
+    let Some((set, ended)) = set.zip(ended) else { return Vec::new() };
+    vec![set.say("; ").append(ended)]
+}
+
+/// `DNAT: 10.146.22.21:40000 → 172.17.0.5:6379 by nat:DOCKER rule 1, `…`.`
+fn translation(scene: &Scene<'_, '_>, change: &NatChange) -> Phrase {
+    let phrase = Phrase::text(format!("{}: ", nat_word(change.kind)));
+    let phrase = match (endpoint(change.from), endpoint(change.to)) {
+        (Some(from), Some(to)) => phrase.rewritten(from, to),
+        (Some(from), None) => {
+            phrase.and(crate::explain::RunKind::Former, from).say(" is rewritten")
+        }
+        _ if is_destination(change.kind) => phrase.say("the destination is rewritten"),
+        _ => phrase.say("the source is rewritten"),
+    };
+    let told = nat_step(scene, change).and_then(|(account, step)| account.told.get(step));
+    let phrase = match told {
+        Some(told) => {
+            let phrase = phrase.say(" by ").place(place(told));
+            match &told.rule {
+                Some(rule) => quoted(phrase.say(", "), rule),
+                None => phrase,
+            }
+        }
+        None => phrase,
+    };
+    match change.evidence {
+        EvidenceOf::Observed => phrase.say("."),
+        EvidenceOf::Inferred => {
+            phrase.say("; no line shows it, it follows from the other direction.")
+        }
+    }
+}
+
+/// Packets of the connection that ended otherwise than it did.
+fn other_ends(scene: &Scene<'_, '_>) -> Vec<Phrase> {
+    let Some(kind) = scene.connection().map(|connection| connection.verdict.kind) else {
+        return Vec::new();
+    };
+    let others = |wanted: VerdictKind| {
+        let found = scene
+            .accounts
+            .iter()
+            .filter(move |account| !account.is_arp() && account.packet.verdict.kind == wanted);
+        found.collect::<Vec<_>>()
+    };
+    let mut said = Vec::new();
+    for (wanted, word) in [(VerdictKind::Dropped, "dropped"), (VerdictKind::Rejected, "rejected")] {
+        let found = others(wanted);
+        if wanted == kind || found.is_empty() {
+            continue;
+        }
+        let first = found[0];
+        let phrase = numbers(&found.iter().map(|account| account.number).collect::<Vec<_>>());
+        let be = if found.len() == 1 { "was" } else { "were" };
+        let phrase =
+            phrase.say(format!(" {be} ")).and(crate::explain::RunKind::Verdict(wanted), word);
+        let at = first.end.as_ref().map(|end| end_place(first, end));
+        said.push(sentence(match at {
+            Some(at) if found.len() == 1 => phrase.say(" at ").place(at),
+            Some(at) => phrase.say(", the first of them at ").place(at),
+            None => phrase,
+        }));
+    }
+    said
+}
+
+/// `Packet 3`, `Packets 3, 5 and 7`, `Packets 3, 5, 7, 9 and 12 more`.
+pub(crate) fn numbers(numbers: &[usize]) -> Phrase {
+    const NAMED: usize = 6;
+    let word = if numbers.len() == 1 { "Packet " } else { "Packets " };
+    let mut parts: Vec<Phrase> =
+        numbers.iter().take(NAMED).map(|number| Phrase::text(number.to_string())).collect();
+    if numbers.len() > NAMED {
+        parts.push(Phrase::text(format!("{} more", numbers.len() - NAMED)));
+    }
+    Phrase::text(word).append(listed(parts, "and"))
+}
+
+fn relation(scene: &Scene<'_, '_>, link: &LinkFact) -> Option<Phrase> {
+    let words = match (link.kind, link.is_later) {
+        // The wait is told at the step where it happened.
+        (LinkKind::ArpWait, _) => return None,
+        (LinkKind::Proxy, false) => {
+            "A program on this host (docker-proxy) took the connection and opened another one for it: "
+        }
+        (LinkKind::Proxy, true) => {
+            "A program on this host (docker-proxy) opened this connection on behalf of another one: "
+        }
+        (LinkKind::IcmpError, true) => "It is an ICMP error about ",
+        (LinkKind::IcmpError, false) => "An ICMP error came back about it: ",
+        (LinkKind::Reset, true) => "REJECT sent it as its answer to ",
+        (LinkKind::Reset, false) => "The answer that REJECT sent: ",
+        (LinkKind::Expectation, true) => "It was announced by ",
+        (LinkKind::Expectation, false) => "It announced ",
+        (LinkKind::Retransmission, true) => "sent again: a later copy of ",
+        (LinkKind::Retransmission, false) => return None,
+    };
+    let number = link.packet.and_then(|key| {
+        scene.accounts.iter().find(|account| account.key() == key).map(|account| account.number)
+    });
+    let phrase = match number {
+        Some(number) if scene.accounts.len() > 1 => {
+            Phrase::text(format!("Packet {number}: {}", lower(words)))
+        }
+        _ => sentence_start(words),
+    };
+    let evidence = match link.evidence.trim() {
+        "" => String::new(),
+        evidence => format!(" ({})", evidence.trim_end_matches('.')),
+    };
+    Some(phrase.say(link.other.clone()).say(format!("{evidence}.")))
+}
+
+fn lower(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| {
+        let keeps = words.starts_with("REJECT") || words.starts_with("An ICMP") && false;
+        if keeps { words.to_owned() } else { first.to_lowercase().chain(letters).collect() }
+    })
+}
+
+fn sentence_start(words: &str) -> Phrase {
+    let mut letters = words.chars();
+    let text: String = letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect());
+    Phrase::text(text)
+}

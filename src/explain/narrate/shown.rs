@@ -1,0 +1,152 @@
+//! What a line shows that the lines before did not: devices, addresses, time to live, mark.
+
+use crate::explain::Phrase;
+use crate::model::{Arp, Header, IfName, Layer, Network, Step};
+
+use super::names::{device, lasting, mac, socket};
+
+/// Shorter pauses between two lines of a packet are not worth a word.
+const PAUSE_US: u64 = 1_000;
+
+/// What has been shown of a packet so far.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shown {
+    input: Option<IfName>,
+    output: Option<IfName>,
+    port_in: Option<IfName>,
+    port_out: Option<IfName>,
+    src: Option<String>,
+    dst: Option<String>,
+    ttl: Option<u8>,
+    mark: u32,
+    arp: Option<Arp>,
+    offset_us: Option<i64>,
+    cut: bool,
+}
+
+/// Which changes a sentence tells, so that they need not be shown.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Told {
+    pub source: bool,
+    pub destination: bool,
+    pub mark: bool,
+}
+
+impl Shown {
+    /// What is new on this line.
+    pub(crate) fn advance(&mut self, step: &Step, told: Told) -> Phrase {
+        let mut parts = Vec::new();
+        self.pause(step, &mut parts);
+        self.devices(step, &mut parts);
+        match &step.header.network {
+            Network::Ip(_) => self.addresses(&step.header, told, &mut parts),
+            Network::Arp(arp) => self.arp(arp, &mut parts),
+            Network::Absent | Network::Truncated | Network::Incomplete => {}
+        }
+        if step.hop.layer != Layer::Bridge {
+            let mark = step.header.mark.unwrap_or(0);
+            if mark != self.mark && !told.mark {
+                let change = (format!("0x{:x}", self.mark), format!("0x{mark:x}"));
+                parts.push(Phrase::text("mark ").rewritten(change.0, change.1));
+            }
+            self.mark = mark;
+        }
+        if step.header.cut && !self.cut {
+            self.cut = true;
+            parts.push(Phrase::text("the line is cut"));
+        }
+        let mut parts = parts.into_iter();
+        let first = parts.next().unwrap_or_default();
+        parts.fold(first, |all, part| all.say(" · ").append(part))
+    }
+
+    fn pause(&mut self, step: &Step, parts: &mut Vec<Phrase>) {
+        let wait = step.offset_us.zip(self.offset_us).and_then(|(now, old)| now.checked_sub(old));
+        let wait = wait.and_then(|us| u64::try_from(us).ok()).filter(|us| *us >= PAUSE_US);
+        parts.extend(wait.map(|us| Phrase::text(format!("{} later", lasting(us)))));
+        self.offset_us = step.offset_us.or(self.offset_us);
+    }
+
+    /// On a bridge line IN and OUT are ports; on an IP line of a bridged packet PHYSIN and PHYSOUT are.
+    fn devices(&mut self, step: &Step, parts: &mut Vec<Phrase>) {
+        let devices = step.hop.devices;
+        let mut show = |known: &mut Option<IfName>, now: Option<IfName>, words: &str| {
+            if let Some(name) = now.filter(|now| Some(*now) != *known) {
+                parts.push(Phrase::text(words).device(device(name)));
+            }
+            *known = now.or(*known);
+        };
+        if step.hop.layer == Layer::Bridge || step.hop.site.is_bridge() {
+            show(&mut self.port_in, devices.input, "in port ");
+            show(&mut self.port_out, devices.output, "out port ");
+        } else {
+            show(&mut self.input, devices.input, "in ");
+            show(&mut self.port_in, devices.physin, "in port ");
+            show(&mut self.output, devices.output, "out ");
+            show(&mut self.port_out, devices.physout, "out port ");
+        }
+    }
+
+    fn addresses(&mut self, header: &Header, told: Told, parts: &mut Vec<Phrase>) {
+        let Some(ip) = header.ip() else { return };
+        let ports = ip.ports();
+        let src = socket(ip.src, ports.map(|(port, _)| port));
+        let dst = socket(ip.dst, ports.map(|(_, port)| port));
+        match (&self.src, &self.dst) {
+            (Some(old_src), Some(old_dst)) => {
+                // A line without ports is no news of them.
+                let differs = |old: &str, new: &str| old != new && ports.is_some();
+                if differs(old_src, &src) && !told.source {
+                    parts.push(Phrase::text("from ").rewritten(old_src, &src));
+                }
+                if differs(old_dst, &dst) && !told.destination {
+                    parts.push(Phrase::text("to ").rewritten(old_dst, &dst));
+                }
+                if ports.is_some() || ip.icmp().is_some() {
+                    (self.src, self.dst) = (Some(src), Some(dst));
+                }
+            }
+            _ => {
+                parts.push(Phrase::default().address(&src).say(" → ").address(&dst));
+                (self.src, self.dst) = (Some(src), Some(dst));
+            }
+        }
+        if let Some(ttl) = ip.ttl {
+            match self.ttl {
+                None => parts.push(Phrase::text(format!("TTL {ttl}"))),
+                Some(old) if old != ttl => {
+                    parts.push(Phrase::text("TTL ").rewritten(old.to_string(), ttl.to_string()));
+                }
+                Some(_) => {}
+            }
+            self.ttl = Some(ttl);
+        }
+    }
+
+    fn arp(&mut self, arp: &Arp, parts: &mut Vec<Phrase>) {
+        if self.arp.is_none() {
+            parts.extend(arp_words(arp));
+            self.arp = Some(*arp);
+        }
+    }
+}
+
+/// `who has 172.17.0.5? tell 172.17.42.1`, `172.17.0.5 is at 9e:93:85:3f:24:b5`.
+pub(crate) fn arp_words(arp: &Arp) -> Option<Phrase> {
+    let known = arp.addresses?;
+    match arp.operation {
+        1 => Some(
+            Phrase::text("who has ")
+                .address(known.target_ip.to_string())
+                .say("? tell ")
+                .address(known.sender_ip.to_string()),
+        ),
+        2 => Some(
+            Phrase::default()
+                .address(known.sender_ip.to_string())
+                .say(" is at ")
+                .address(mac(known.sender_mac)),
+        ),
+        _ => None,
+    }
+}

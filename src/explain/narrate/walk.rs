@@ -1,0 +1,277 @@
+//! A packet's way as the steps of a chapter: numbered, user chains below the rule that called them, what no line
+//! shows between them, and chains that did nothing in one step.
+
+use std::collections::BTreeSet;
+
+use crate::explain::{Inferred, InferredAt, Phrase, StoryStep, ToldStep};
+use crate::model::{Connection, Hook, Layer, Site, SiteKind, Table, VerdictKind};
+use crate::rulebook::Target;
+
+use super::account::Account;
+use super::deeds::{deeds, use_of_chain};
+use super::names::{listed, lossy, place, sentence};
+use super::shown::{Shown, Told};
+
+/// The steps of a packet's way. `said` remembers what has been explained in the story already.
+pub(crate) fn walk(
+    account: &Account<'_>,
+    connection: Option<&Connection>,
+    said: &mut BTreeSet<String>,
+) -> Vec<StoryStep> {
+    let mut walk = Walk {
+        account,
+        connection,
+        said,
+        shown: Shown::default(),
+        numbers: Numbers::default(),
+        out: Vec::new(),
+    };
+    let steps = account.told.len();
+    let mut at = 0;
+    while at < steps {
+        walk.inferred_before(at);
+        let end = walk.quiet_run(at);
+        if end > at + 1 {
+            walk.push_quiet(at, end);
+            at = end;
+        } else {
+            at = walk.push(at);
+        }
+    }
+    walk.inferred_before(steps);
+    walk.out
+}
+
+struct Walk<'a, 's> {
+    account: &'s Account<'a>,
+    connection: Option<&'s Connection>,
+    said: &'s mut BTreeSet<String>,
+    shown: Shown,
+    numbers: Numbers,
+    out: Vec<StoryStep>,
+}
+
+impl Walk<'_, '_> {
+    fn inferred_before(&mut self, at: usize) {
+        let inferred: Vec<&Inferred> =
+            self.account.inferred.iter().filter(|inferred| inferred.before == at).collect();
+        for inferred in inferred {
+            let layer = self.layer_near(at);
+            let number = self.numbers.next(0);
+            self.out.push(StoryStep {
+                number,
+                steps: Vec::new(),
+                layer,
+                place: Phrase::text(inferred_place(inferred.at)),
+                shown: Phrase::default(),
+                sentences: vec![sentence(inferred.sentence.clone())],
+                rule: None,
+                rule_place: None,
+                depth: 0,
+                inferred: true,
+            });
+        }
+    }
+
+    fn layer_near(&self, at: usize) -> Layer {
+        let steps = &self.account.packet.steps;
+        let step = steps.get(at).or(steps.last());
+        step.map_or(Layer::Ip, |step| step.hop.layer)
+    }
+
+    /// Puts one step down, with the LOG line that its own rule wrote; gives the index after it.
+    fn push(&mut self, at: usize) -> usize {
+        let account = self.account;
+        let told = &account.told[at];
+        let mut end = at + 1;
+        while account.told.get(end).is_some_and(|next| is_log_of(next, told)) {
+            end += 1;
+        }
+        let number = self.numbers.next(told.depth);
+        let shown = self.shown_at(at, end);
+        let mut sentences = deeds(account, at, self.connection);
+        sentences.extend(self.chain_use(at));
+        self.out.push(StoryStep {
+            number,
+            steps: (at..end).collect(),
+            layer: told.step.hop.layer,
+            place: Phrase::default().place(place(told)),
+            shown,
+            sentences,
+            rule: told.rule.as_deref().map(str::to_owned),
+            rule_place: told.place.clone(),
+            depth: self.numbers.depth(),
+            inferred: false,
+        });
+        end
+    }
+
+    fn shown_at(&mut self, at: usize, end: usize) -> Phrase {
+        let shown = self.shown.advance(self.account.told[at].step, self.told_elsewhere(at));
+        for later in at + 1..end {
+            self.shown.advance(self.account.told[later].step, self.told_elsewhere(later));
+        }
+        shown
+    }
+
+    /// Changes that the sentence of the rule that made them has told, or that of an inferred step.
+    fn told_elsewhere(&self, at: usize) -> Told {
+        let restored =
+            self.account.inferred.iter().any(|inferred| {
+                inferred.at == InferredAt::ConntrackRestored && inferred.before == at
+            });
+        let is_told = |is_source: bool| {
+            let mut here = self.account.rewrites.iter().filter(|one| one.seen_at == at);
+            here.any(|one| one.is_source == is_source && (one.by.is_some() || restored))
+        };
+        let before =
+            self.account.told[..at].iter().rfind(|told| told.step.hop.layer != Layer::Bridge);
+        let marked = before.is_some_and(|told| matches!(told.target, Some(Target::Mark { .. })));
+        Told { source: is_told(true), destination: is_told(false), mark: marked }
+    }
+
+    /// What the chain that the packet goes into is used for, once in a story.
+    fn chain_use(&mut self, at: usize) -> Option<Phrase> {
+        let (chain, what) = use_of_chain(self.account, at)?;
+        let chain = chain.to_owned();
+        self.said.insert(chain).then(|| sentence(Phrase::text(what)))
+    }
+
+    /// The end of the run of chains from here on that did nothing to the packet.
+    fn quiet_run(&self, at: usize) -> usize {
+        let mut end = at;
+        while self.is_quiet(end) && (end == at || self.continues(end)) {
+            end += 1;
+        }
+        end
+    }
+
+    fn is_quiet(&self, at: usize) -> bool {
+        let account = self.account;
+        let Some(told) = account.told.get(at) else { return false };
+        let Site::Trace { chain, kind: SiteKind::Policy(_), .. } = &*told.step.hop.site else {
+            return false;
+        };
+        let number = told.place.as_ref().map_or(0, |place| place.number);
+        let is_end = at + 1 == account.told.len() || account.decides(at);
+        Hook::from_chain(chain).is_some()
+            && number == 0
+            && told.misfit.is_none()
+            && matches!(told.target, None | Some(Target::Accept))
+            && !matches!(account.table(at), None | Some(Table::Filter))
+            && (!is_end || account.packet.verdict.kind == VerdictKind::Accepted)
+            && account.rewrites.iter().all(|rewrite| rewrite.by != Some(at))
+            && account.unseen_change(at, self.connection).is_none()
+    }
+
+    /// Whether a quiet step stands beside the one before it: same hook, same devices, nothing between.
+    fn continues(&self, at: usize) -> bool {
+        let account = self.account;
+        let (Some(before), Some(here)) = (account.told.get(at - 1), account.told.get(at)) else {
+            return false;
+        };
+        account.hook(at - 1) == account.hook(at)
+            && before.step.hop.devices == here.step.hop.devices
+            && before.step.header.mark == here.step.header.mark
+            && before.rule == here.rule
+            && account.inferred.iter().all(|inferred| inferred.before != at)
+            && account.rewrites.iter().all(|rewrite| rewrite.seen_at != at)
+    }
+
+    fn push_quiet(&mut self, at: usize, end: usize) {
+        let account = self.account;
+        let told = &account.told[at..end];
+        let names: Vec<Phrase> = told
+            .iter()
+            .filter_map(|told| match &*told.step.hop.site {
+                Site::Trace { table, .. } => Some(lossy(table)),
+                _ => None,
+            })
+            .map(|name| Phrase::default().place(name))
+            .collect();
+        let hook = account.hook(at).map_or("", Hook::name);
+        let place = listed(names, "and").say(" of ").place(format!("{hook} policy"));
+        let number = self.numbers.next(told[0].depth);
+        let shown = self.shown_at(at, end);
+        let is_nat = (at..end).any(|at| account.table(at) == Some(Table::Nat));
+        let mut sentences: Vec<Phrase> = deeds(account, at, self.connection);
+        // The first one's own sentence on its policy is the last it has.
+        sentences.pop();
+        sentences.push(quiet_words(is_nat, told.iter().all(|told| told.target.is_some())));
+        self.out.push(StoryStep {
+            number,
+            steps: (at..end).collect(),
+            layer: told[0].step.hop.layer,
+            place,
+            shown,
+            sentences,
+            rule: told[0].rule.as_deref().map(str::to_owned),
+            rule_place: None,
+            depth: self.numbers.depth(),
+            inferred: false,
+        });
+    }
+}
+
+fn quiet_words(is_nat: bool, is_known: bool) -> Phrase {
+    Phrase::text(match (is_known, is_nat) {
+        (true, true) => "No rule ends its way or rewrites it.",
+        (true, false) => "No rule ends its way.",
+        (false, _) => "The ends of these chains, or rules without conditions: it goes on.",
+    })
+}
+
+/// A LOG rule that is traced too writes two lines.
+fn is_log_of(next: &ToldStep<'_>, told: &ToldStep<'_>) -> bool {
+    matches!(&*next.step.hop.site, Site::Log { .. })
+        && matches!(&*told.step.hop.site, Site::Trace { .. })
+        && next.place.is_some()
+        && next.place == told.place
+}
+
+fn inferred_place(at: InferredAt) -> &'static str {
+    match at {
+        InferredAt::Route => "routing decision",
+        InferredAt::Bridge => "bridge decision",
+        InferredAt::ConntrackNew | InferredAt::ConntrackRestored => "conntrack",
+        InferredAt::NeighbourWait => "wait for a hardware address",
+        InferredAt::Local => "local process",
+        InferredAt::Wire => "on its way out",
+    }
+}
+
+/// The numbers of steps: 1, 2, 2.1, 2.1.1, 2.2, 3.
+#[derive(Debug, Default)]
+struct Numbers(Vec<usize>);
+
+impl Numbers {
+    fn next(&mut self, depth: usize) -> String {
+        // A trace may begin inside of a user chain: there is nothing to stand below then.
+        let depth = depth.min(self.0.len());
+        self.0.truncate(depth + 1);
+        match self.0.get_mut(depth) {
+            Some(last) => *last += 1,
+            None => self.0.push(1),
+        }
+        let numbers: Vec<String> = self.0.iter().map(usize::to_string).collect();
+        numbers.join(".")
+    }
+
+    /// How deep the last number is.
+    fn depth(&self) -> usize {
+        self.0.len().saturating_sub(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_chains_are_numbered_below_their_rule() {
+        let mut numbers = Numbers::default();
+        let depths = [0, 0, 1, 2, 2, 1, 0, 3, 0];
+        let made: Vec<String> = depths.into_iter().map(|depth| numbers.next(depth)).collect();
+        assert_eq!(made, ["1", "2", "2.1", "2.1.1", "2.1.2", "2.2", "3", "3.1", "4"]);
+    }
+}

@@ -1,0 +1,52 @@
+//! The rule at every step, and how deep in user chains the step is.
+
+use super::course::{Candidate, Course, Glance, Stand};
+use crate::explain::{Lore, ToldStep};
+use crate::model::{Packet, Step};
+use crate::rulebook::{Misfit, Rule, Spot, Test};
+
+/// Says of every step of a packet which rule it stands for. One told step for each step, in their order.
+pub fn tell<'a>(packet: &'a Packet, lore: Lore<'_>) -> Vec<ToldStep<'a>> {
+    let glance = |step: &'a Step| Glance { hop: &step.hop, header: Some(&step.header) };
+    let course = Course::of(packet.steps.iter().map(glance).collect(), lore);
+    packet.steps.iter().enumerate().map(|(index, step)| told(&course, index, step)).collect()
+}
+
+fn told<'a>(course: &Course<'_, '_>, index: usize, step: &'a Step) -> ToldStep<'a> {
+    let mut told = ToldStep {
+        step,
+        depth: course.depth(index),
+        place: None,
+        rule: None,
+        target: None,
+        asks_mark: None,
+        is_chain_end: false,
+        misfit: None,
+    };
+    match &course.stands[index] {
+        Stand::Silent => {}
+        Stand::Misfit(why) => told.misfit = Some(why.clone()),
+        Stand::OneOf(rules) => told.misfit = Some(several(rules)),
+        Stand::At(known) => {
+            told.place = known.place();
+            told.rule = known.text();
+            told.target = known.target();
+            told.asks_mark = known.found.rule().and_then(asked_mark);
+            told.is_chain_end = known.found.spot == Spot::End;
+        }
+    }
+    told
+}
+
+/// The mark that a rule's conditions name.
+fn asked_mark(rule: &Rule) -> Option<(u32, u32)> {
+    rule.matches.iter().find_map(|one| match one.test {
+        Test::Mark { value, mask } if !one.negated => Some((value, mask)),
+        _ => None,
+    })
+}
+
+fn several(rules: &[Candidate<'_>]) -> Box<str> {
+    let places = rules.iter().map(|rule| rule.known.found.label()).collect();
+    Misfit::ManyPrefixes(places).sentence().into()
+}

@@ -1,0 +1,90 @@
+//! Rows of the database as the JSON of the contract.
+
+use crate::model::{self, SourceId};
+use crate::query::HostLore;
+use crate::store::{
+    AnomalyRow, ConnectionRow, FromHow, GapRow, HostName, LinkEnd, LinkRow, PacketRow, Snapshot,
+    SnapshotKind, Stats,
+};
+use crate::wire;
+
+/// A connection.
+pub fn connection(row: &ConnectionRow) -> wire::Connection {
+    let told = wire::ToldConnection::default();
+    let id = row.id.to_string();
+    wire::Connection::new(&row.connection, &told, &id, host(&row.host), links(&row.links))
+}
+
+/// A packet with its steps.
+pub fn packet(row: &PacketRow, of: Option<&model::Connection>, lore: &HostLore) -> wire::Packet {
+    let (steps, inferred) = lore.tell(row, of);
+    let told = wire::Told { steps: &steps, inferred: &inferred, verdict_rule: None };
+    let connection = row.connection_id.map(|id| id.to_string());
+    let source = |id: SourceId| row.source_name(id).unwrap_or_default().to_owned();
+    let id = row.id.to_string();
+    wire::Packet::new(
+        &row.packet,
+        &told,
+        &id,
+        connection.as_deref(),
+        host(&row.host),
+        &source,
+        links(&row.links),
+    )
+}
+
+/// An anomaly.
+pub fn anomaly(row: &AnomalyRow) -> wire::Anomaly {
+    wire::Anomaly::new(&row.anomaly, &row.source)
+}
+
+/// A snapshot without its text.
+pub fn snapshot(snapshot: &Snapshot) -> wire::Snapshot {
+    wire::Snapshot {
+        snapshot: snapshot.id,
+        kind: match snapshot.kind {
+            SnapshotKind::Rules => "rules",
+            SnapshotKind::Context => "context",
+        },
+        host: snapshot.host.clone(),
+        netns: snapshot.netns.clone(),
+        from: snapshot.from.and_then(wire::wall_time),
+        from_how: match snapshot.from_how {
+            FromHow::Header => "header",
+            FromHow::Given => "given",
+            FromHow::File => "file",
+            FromHow::Unknown => "unknown",
+        },
+        name: snapshot.name.clone(),
+        bytes: snapshot.text.len() as u64,
+    }
+}
+
+/// Statistics.
+pub fn stats(stats: &Stats) -> wire::Stats {
+    let gap = |row: &GapRow| wire::Gap::new(&row.gap, &row.source);
+    wire::Stats::new(
+        &stats.counts,
+        [stats.packets, stats.connections, stats.boots],
+        stats.gaps.iter().map(gap).collect(),
+        &stats.anomalies,
+        &stats.verdicts,
+        stats.database_bytes,
+    )
+}
+
+fn host(name: &HostName) -> wire::Host<'_> {
+    wire::Host { name: &name.name, netns: name.netns.as_deref() }
+}
+
+fn links(rows: &[LinkRow]) -> Vec<wire::Link> {
+    let link = |row: &LinkRow| wire::Link {
+        kind: row.kind.name(),
+        other: match row.other {
+            LinkEnd::Connection(id) => wire::LinkOther::Connection(id.to_string()),
+            LinkEnd::Packet(id) => wire::LinkOther::Packet(id.to_string()),
+        },
+        evidence: row.evidence.clone(),
+    };
+    rows.iter().map(link).collect()
+}

@@ -1,0 +1,25 @@
+//! Stories and comparisons, told from logs with their rules: what a reader sees, kept to be read again.
+//!
+//! `UPDATE_EXPECT=1 cargo test story` writes the texts anew. Commit them only if every sentence is true.
+
+mod case;
+mod lines;
+mod samples;
+
+use expect_test::ExpectFile;
+use tracecol::explain::{Subject, story};
+use tracecol::render;
+
+/// Checks a story as it is printed at 80 and at 200 columns.
+fn check(subject: &Subject<'_>, expected: ExpectFile) {
+    let story = story(subject);
+    let narrow = render::story(&story, 80, true);
+    let wide = render::story(&story, 200, false);
+    for (text, width) in [(&narrow, 80), (&wide, 200)] {
+        for line in &text.lines {
+            assert!(line.width() <= width, "wider than {width}: {:?}", line.spans);
+        }
+    }
+    let rule = "═".repeat(80);
+    expected.assert_eq(&format!("{}\n{rule}\n\n{}", narrow.plain(), wide.plain()));
+}
