@@ -139,7 +139,9 @@ fn lost() {
             rest.remove(gone);
             let scene = Scene::of(&(rest.join("\n") + "\n"), &[&rules[0], &rules[1]]);
             let m = scene.misfits();
-            if !m.is_empty() { println!("{case} {gone} {}: {m:?}", &lines[gone][45..90]); }
+            if !m.is_empty() {
+                println!("{case} {gone} {}: {m:?}", &lines[gone][45..90]);
+            }
         }
     }
 }
