@@ -5,6 +5,7 @@
 mod cli;
 mod context;
 mod envelope;
+mod explain_core;
 mod filter;
 mod hostile;
 mod lab;

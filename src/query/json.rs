@@ -1,7 +1,7 @@
 //! Rows of the database as the JSON of the contract.
 
 use crate::model::{self, SourceId};
-use crate::query::HostLore;
+use crate::query::{HostLore, tell_row};
 use crate::store::{
     AnomalyRow, ConnectionRow, FromHow, GapRow, HostName, LinkEnd, LinkRow, PacketRow, Snapshot,
     SnapshotKind, Stats,
@@ -17,7 +17,7 @@ pub fn connection(row: &ConnectionRow) -> wire::Connection {
 
 /// A packet with its steps.
 pub fn packet(row: &PacketRow, of: Option<&model::Connection>, lore: &HostLore) -> wire::Packet {
-    let (steps, inferred) = lore.tell(row, of);
+    let (steps, inferred) = tell_row(row, of, lore);
     let told = wire::Told { steps: &steps, inferred: &inferred, verdict_rule: None };
     let connection = row.connection_id.map(|id| id.to_string());
     let source = |id: SourceId| row.source_name(id).unwrap_or_default().to_owned();

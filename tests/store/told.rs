@@ -85,7 +85,7 @@ async fn what_the_rules_tell_is_shown() {
                     assert_eq!(rule, Some([None, some("filter:DOCKER-USER:return"), None]));
                 }
                 "filter:DOCKER-ISOLATION-STAGE-1:return:2" => {
-                    let misfit = some("the rule set has no chain DOCKER-ISOLATION-STAGE-1");
+                    let misfit = some("no chain DOCKER-ISOLATION-STAGE-1");
                     assert_eq!(rule, Some([None, None, misfit]));
                 }
                 _ => assert_eq!(rule.is_some(), step.hop.layer == Layer::Ip, "{label}"),
