@@ -12,6 +12,7 @@ mod lab;
 mod parse;
 mod properties;
 mod rulebook;
+mod rules_truth;
 mod store;
 mod story;
 mod tidy;

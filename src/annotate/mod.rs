@@ -1,31 +1,25 @@
 //! Puts what the rule sets and the host's context tell into the database: the rule behind every site, the verdicts,
 //! the kinds of translation, conntrack's own tuples.
 //!
-//! It works by way, not by packet, and writes only what is new or has changed: running it again changes nothing.
+//! It works by way, not by packet, and writes only what is new or has changed: running it again changes nothing, and
+//! a run that was killed is completed by the next one.
 
 mod connections;
-mod history;
-mod shelf;
+mod doubt;
 mod ways;
 
 use std::collections::BTreeMap;
 
-use crate::annotate::history::{History, Misfit, history};
-use crate::annotate::ways::HostWay;
-use crate::model::{Gap, WallTime};
-use crate::rulebook::{Chain, Family, Found, Remark, Revision, Rule, RuleSet, Spot, Table, Target};
+use crate::library::{Library, Unread, rule_sets};
+use crate::model::WallTime;
+use crate::rulebook::{Family, Policy, RuleSet, Target};
 use crate::store::{
-    HostName, NewRevision, NewRule, RuleFamily, Snapshot, SnapshotKind, Store, StoreError,
-    Tellings, UntoldConnection, WayFacts, Writer,
+    NewRevision, NewRule, RuleAt, RuleFamily, Snapshot, SnapshotKind, Store, StoreError, Tellings,
+    WayFacts, Writer,
 };
 
-pub use shelf::{Shelf, Shelves};
-
 /// How many connections are told in one transaction.
-const AT_ONCE: u32 = 5_000;
-
-/// How often everything is begun anew because somebody else added or removed a snapshot meanwhile.
-const ATTEMPTS: usize = 3;
+const CONNECTIONS: u32 = 10_000;
 
 /// What annotating did and found.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -34,19 +28,19 @@ pub struct Report {
     pub revisions: usize,
     /// The chains that cannot be those that packets met.
     pub misfits: Vec<Misfitting>,
-    /// How many ways have a verdict by the rules.
-    pub ways: usize,
+    /// How many ways have another verdict than before.
+    pub ways: u64,
     /// How many connections were told.
     pub connections: u64,
-    /// The lines of snapshots that could not be read, with the snapshot's name.
-    pub remarks: Vec<(String, Remark)>,
+    /// The lines of snapshots that could not be read.
+    pub unread: Vec<Unread>,
 }
 
 /// A chain of a snapshot that does not fit what packets did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misfitting {
     /// The host.
-    pub host: HostName,
+    pub host: String,
     /// The snapshot's name.
     pub snapshot: String,
     /// Whose rules.
@@ -57,159 +51,132 @@ pub struct Misfitting {
     pub chain: Box<str>,
     /// How it does not fit.
     pub sentence: Box<str>,
-    /// From when on it does not; none when it never did, or only before it was taken.
+    /// From when on it is not used; none from the beginning.
     pub since: Option<WallTime>,
+    /// Until when it is not used; none to the end of the rule set's time.
+    pub until: Option<WallTime>,
 }
 
 /// Reads all snapshots of a database and writes what they tell.
 pub async fn run(store: &Store) -> Result<Report, StoreError> {
     let pending = store.pending().await?;
-    if pending.ways == 0 && !pending.connections {
+    if pending.snapshots == 0 && !pending.connections {
         return Ok(Report::default());
     }
-    let mut writer = store.writer().await?;
-    let mut attempts = 1;
-    let report = loop {
-        match tell(store, &mut writer).await {
-            Err(StoreError::SnapshotsChanged) if attempts < ATTEMPTS => attempts += 1,
-            told => break told,
-        }
-    };
-    writer.close().await?;
-    report
-}
-
-async fn tell(store: &Store, writer: &mut Writer) -> Result<Report, StoreError> {
-    let mut report = Report::default();
     let snapshots = store.snapshots().await?;
     let basis: Vec<i64> = snapshots.iter().map(|snapshot| snapshot.id).collect();
-    let shelves = file(writer, &snapshots, &mut report).await?;
-    let gaps: Vec<Gap> = store.stats().await?.gaps.into_iter().map(|row| row.gap).collect();
-    let mut hosts: BTreeMap<i64, Vec<WayFacts>> = BTreeMap::new();
-    for way in store.ways().await? {
-        hosts.entry(way.host_id).or_default().push(way);
+    let mut writer = store.writer().await?;
+    let revisions = file(&mut writer, &snapshots).await?;
+    let library = Library::of(&snapshots, &store.revisions().await?);
+    let mut report = Report { revisions, unread: library.remarks.clone(), ..Report::default() };
+    if pending.ways > 0 {
+        let tellings = tellings(store, &library, basis.clone(), &mut report).await?;
+        report.ways = writer.tell(&tellings).await?;
     }
-    let mut tellings = Tellings { basis: basis.clone(), ..Tellings::default() };
-    let mut histories: BTreeMap<i64, History> = BTreeMap::new();
-    for (host_id, facts) in hosts {
-        let Some(host) = facts.first().map(|way| way.host.clone()) else { continue };
-        let mut ways = Vec::with_capacity(facts.len());
-        for facts in facts {
-            ways.push(HostWay::of(store, facts, &gaps).await?);
+    let mut tell = connections::Telling::new(Library::load(store).await?);
+    loop {
+        let told = writer.tell_connections(&basis, CONNECTIONS, |one| tell.of(one)).await?;
+        report.connections += told;
+        if told == 0 {
+            break;
         }
-        let history = history(store, &shelves.host(&host), &ways).await?;
-        tellings.ways.extend(ways.iter().map(|way| ways::tell_way(way, &history)));
-        tellings.sites.extend(ways::tell_sites(host_id, &ways, &history));
-        tellings.held.push(ways::held(host_id, &history));
-        report.misfits.extend(misfits(&host, &history));
-        histories.insert(host_id, history);
     }
-    report.ways = tellings.ways.iter().filter(|way| !way.verdicts.is_empty()).count();
-    writer.tell(&tellings).await?;
-    report.connections = tell_connections(writer, &basis, &histories).await?;
+    writer.close().await?;
     Ok(report)
 }
 
-/// Files the rule sets of the snapshots, and puts everything on its shelf.
-async fn file(
-    writer: &mut Writer,
-    snapshots: &[Snapshot],
+/// What is told of all ways and sites, host by host.
+async fn tellings(
+    store: &Store,
+    library: &Library,
+    basis: Vec<i64>,
     report: &mut Report,
-) -> Result<Shelves, StoreError> {
-    let mut shelves = Shelves::default();
-    for snapshot in snapshots {
-        let named = |remark| (snapshot.name.clone(), remark);
-        match snapshot.kind {
-            SnapshotKind::Context => {
-                report.remarks.extend(shelves.add_context(snapshot).into_iter().map(named));
-            }
-            SnapshotKind::Rules => {
-                let (sets, remarks) = shelf::rule_sets(snapshot);
-                report.remarks.extend(remarks.into_iter().map(named));
-                let filed: Vec<NewRevision> =
-                    sets.iter().map(|(from, set)| revision(*from, set)).collect();
-                let ids = writer.file_rules(snapshot.id, &filed).await?;
-                for ((from, set), id) in sets.into_iter().zip(ids) {
-                    shelves.add_rules(snapshot, id, from, set);
-                }
-            }
-        }
+) -> Result<Tellings, StoreError> {
+    let mut by_host: BTreeMap<i64, Vec<WayFacts>> = BTreeMap::new();
+    for way in store.ways().await? {
+        by_host.entry(way.host_id).or_default().push(way);
     }
-    report.revisions = shelves.revisions();
-    Ok(shelves)
-}
-
-async fn tell_connections(
-    writer: &mut Writer,
-    basis: &[i64],
-    histories: &BTreeMap<i64, History>,
-) -> Result<u64, StoreError> {
-    let tell = |untold: &UntoldConnection| {
-        let history = histories.get(&untold.host_id);
-        history.map(|history| connections::tell(untold, history)).unwrap_or_default()
-    };
-    let mut all = 0;
-    loop {
-        let told = writer.tell_connections(basis, AT_ONCE, tell).await?;
-        all += told;
-        if told == 0 {
-            return Ok(all);
-        }
+    let mut tellings = Tellings { basis, ..Tellings::default() };
+    for ways in by_host.into_values() {
+        let Some(first) = ways.first() else { continue };
+        let book = library.book(&first.host);
+        let doubts = doubt::doubts(store, &book, &ways).await?;
+        report.misfits.extend(doubts.iter().map(|doubt| doubt.misfitting(&first.host.name)));
+        ways::tell(library, &book, &doubts, &ways, &mut tellings);
     }
+    Ok(tellings)
 }
 
-fn misfits(host: &HostName, history: &History) -> Vec<Misfitting> {
-    let of = |(revision, misfit): &(Revision, Misfit)| Misfitting {
-        host: host.clone(),
-        snapshot: revision.name.to_string(),
-        family: revision.rules.family,
-        table: misfit.table.clone(),
-        chain: misfit.chain.clone(),
-        sentence: misfit.sentence.clone(),
-        since: misfit.since(),
-    };
-    history.misfits.iter().map(of).collect()
+/// Files the rule sets of all snapshots; gives how many they are.
+async fn file(writer: &mut Writer, snapshots: &[Snapshot]) -> Result<usize, StoreError> {
+    let mut count = 0;
+    for snapshot in snapshots.iter().filter(|snapshot| snapshot.kind == SnapshotKind::Rules) {
+        let (sets, _) = rule_sets(snapshot);
+        let revisions: Vec<NewRevision> = sets
+            .iter()
+            .map(|(from, rules)| NewRevision {
+                family: family(rules.family),
+                from: *from,
+                rules: rows(rules),
+            })
+            .collect();
+        count += revisions.len();
+        writer.file_rules(snapshot.id, &revisions).await?;
+    }
+    Ok(count)
 }
 
-/// A rule set as the store files it.
-fn revision(from: Option<WallTime>, set: &RuleSet) -> NewRevision {
-    let family = RuleFamily::from_name(set.family.name()).unwrap_or(RuleFamily::Ip4);
-    let mut rules = Vec::new();
-    for table in &set.tables {
+/// Every rule of a rule set in order; before those of a chain, its policy or end.
+fn rows(rules: &RuleSet) -> Vec<NewRule> {
+    let mut rows = Vec::new();
+    for table in &rules.tables {
         for chain in &table.chains {
-            rules.push(end(set, table, chain));
-            let numbered = (1..).zip(&chain.rules);
-            rules.extend(numbered.map(|(number, rule)| filed_rule(table, chain, number, rule)));
+            let row = |number, text, target| NewRule {
+                table: table.name.clone(),
+                chain: chain.name.clone(),
+                number,
+                text,
+                target,
+            };
+            let policy = chain.policy.filter(|_| chain.hook.is_some()).map(Policy::name);
+            let text = policy.map(|policy| format!("-P {} {policy}", chain.name).into());
+            rows.push(row(0, text, policy.map(Into::into)));
+            for (number, rule) in (1..).zip(&chain.rules) {
+                rows.push(row(number, Some(rule.text.clone()), word(&rule.target)));
+            }
         }
     }
-    NewRevision { family, from, rules }
+    rows
 }
 
-/// The row of a chain's policy, or of a user chain's end.
-fn end(set: &RuleSet, table: &Table, chain: &Chain) -> NewRule {
-    let policy = chain.policy.filter(|_| chain.hook.is_some());
-    let found = policy.map(|policy| Found { set, table, chain, spot: Spot::Policy(policy) });
-    NewRule {
-        table: table.name.clone(),
-        chain: chain.name.clone(),
-        number: 0,
-        text: found.and_then(|found| found.text()).map(String::into_boxed_str),
-        target: policy.map(|policy| policy.name().into()),
+/// What a rule does, as a word.
+fn word(target: &Target) -> Option<Box<str>> {
+    match target {
+        Target::None => None,
+        Target::Jump(chain) => Some(format!("jump {chain}").into()),
+        Target::Goto(chain) => Some(format!("goto {chain}").into()),
+        other => Some(other.name().into()),
     }
 }
 
-fn filed_rule(table: &Table, chain: &Chain, number: u32, rule: &Rule) -> NewRule {
-    let target = match &rule.target {
-        Target::None => None,
-        Target::Jump(to) => Some(format!("jump {to}")),
-        Target::Goto(to) => Some(format!("goto {to}")),
-        target => Some(target.name().to_owned()),
-    };
-    NewRule {
-        table: table.name.clone(),
-        chain: chain.name.clone(),
-        number,
-        text: Some(rule.text.clone()),
-        target: target.map(String::into_boxed_str),
+/// The store's word for a family.
+fn family(family: Family) -> RuleFamily {
+    match family {
+        Family::Ip4 => RuleFamily::Ip4,
+        Family::Ip6 => RuleFamily::Ip6,
+        Family::Inet => RuleFamily::Inet,
+        Family::Bridge => RuleFamily::Bridge,
+        Family::Arp => RuleFamily::Arp,
+        Family::Netdev => RuleFamily::Netdev,
+    }
+}
+
+/// The store's name for a place in a rule set.
+fn rule_at(place: &crate::explain::RulePlace) -> RuleAt {
+    RuleAt {
+        revision: place.revision,
+        table: place.table.clone(),
+        chain: place.chain.clone(),
+        number: place.number,
     }
 }

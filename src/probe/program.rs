@@ -121,7 +121,8 @@ impl Programs {
         if let Ok(path) = std::env::join_paths(&self.folders) {
             command.env("PATH", path);
         }
-        command.args(arguments).env("LC_ALL", "C");
+        // Times in what they print are then of UTC, as the snapshot's own.
+        command.args(arguments).env("LC_ALL", "C").env("TZ", "UTC0");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Ok(command)
     }

@@ -54,7 +54,7 @@ pub use read_links::{LinkEnd, LinkRow};
 pub use read_list::{ConnectionQuery, Cursor, Order, PacketQuery};
 pub use read_packets::PacketRow;
 pub use read_revisions::{RevisionRow, SiteTold};
-pub use read_rules::StepRule;
+pub use read_rules::{RuleText, StepRule};
 pub use read_stats::{AnomalyQuery, AnomalyRow, GapRow, Stats};
 pub use read_ways::{Pending, Span, WayFacts};
 pub use rules::{NewRevision, NewRule, RuleAt, RuleFamily};

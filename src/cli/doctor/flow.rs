@@ -92,7 +92,10 @@ fn bare(word: &str) -> Result<String, Failure> {
     if is_protocol {
         return Ok(format!("proto:{lower}"));
     }
-    if word.parse::<IpAddr>().is_ok() || word.parse::<IpNet>().is_ok() {
+    let is_address = |word: &str| word.parse::<IpAddr>().is_ok();
+    let is_range =
+        word.split_once('-').is_some_and(|(first, last)| is_address(first) && is_address(last));
+    if is_address(word) || is_range || word.parse::<IpNet>().is_ok() {
         return Ok(format!("addr:{word}"));
     }
     if word.parse::<SocketAddr>().is_ok() {

@@ -199,7 +199,7 @@ fn warn(global: &Global, plan: &Plan, reaches: Answer) {
         }
         Answer::Unknown => talk::note(
             global,
-            "whether the lines will reach us cannot be told without root: see `sudo tracecol doctor`",
+            "whether the lines will reach us cannot be told from here: see `sudo tracecol doctor`",
         ),
     }
 }

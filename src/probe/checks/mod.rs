@@ -88,3 +88,6 @@ pub fn answer(findings: &[Finding]) -> Answer {
         Answer::Yes
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@
 //!   "tool": "tracecol 0.1.0",
 //!   "host": "gw1",
 //!   "netns": null,
-//!   "taken": "2026-11-22T13:07:47.000000Z",
+//!   "time": "2026-11-22T13:07:47.000000Z",
 //!   "kernel": "6.1.0-28-amd64",
 //!   "pieces": [
 //!     { "what": "IPv4 rules, legacy", "command": ["iptables-legacy-save", "-c"], "status": 0,
@@ -37,9 +37,9 @@ pub struct Manifest {
     pub host: String,
     /// The network namespace, when another than the caller's was asked for.
     pub netns: Option<String>,
-    /// When it was begun.
+    /// When it was begun. Times inside of the files are of UTC too.
     #[serde(with = "moment")]
-    pub taken: DateTime<Utc>,
+    pub time: DateTime<Utc>,
     /// The kernel's release.
     pub kernel: String,
     /// Every piece that was asked for, in the order of asking.
@@ -92,9 +92,9 @@ impl Outcome {
 
 impl Manifest {
     /// A manifest without pieces.
-    pub fn new(host: String, netns: Option<String>, taken: DateTime<Utc>, kernel: String) -> Self {
+    pub fn new(host: String, netns: Option<String>, time: DateTime<Utc>, kernel: String) -> Self {
         let tool = format!("tracecol {}", env!("CARGO_PKG_VERSION"));
-        Self { tracecol_snapshot: VERSION, tool, host, netns, taken, kernel, pieces: Vec::new() }
+        Self { tracecol_snapshot: VERSION, tool, host, netns, time, kernel, pieces: Vec::new() }
     }
 
     /// Reads a manifest. `None`: the text is none, or none that this version understands.
@@ -181,13 +181,13 @@ mod tests {
         let mut manifest = Manifest::new("gw1".to_owned(), None, at, "6.1.0".to_owned());
         manifest.pieces.push(Entry::new("containers").asked("docker", &["ps"]).missing("no"));
         let text = serde_json::to_string_pretty(&manifest).unwrap();
-        assert!(text.contains(r#""taken": "2026-11-22T13:07:47.000000Z""#), "{text}");
+        assert!(text.contains(r#""time": "2026-11-22T13:07:47.000000Z""#), "{text}");
         assert_eq!(Manifest::read(&text), Some(manifest));
     }
 
     #[test]
     fn what_is_no_manifest_is_none() {
-        for text in ["", "[]", r#"{"taken":"2026-11-22T13:07:47Z"}"#, "*filter"] {
+        for text in ["", "[]", r#"{"time":"2026-11-22T13:07:47Z"}"#, "*filter"] {
             assert_eq!(Manifest::read(text), None, "{text}");
         }
     }

@@ -1,12 +1,15 @@
 //! What a snapshot is made of: which program says it, and under which name it is kept.
 
 /// One piece that a single program says.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Piece {
     /// For people.
     pub what: &'static str,
     /// The file's name.
     pub file: &'static str,
+    /// A file of `/proc` that is there when the kernel has the part at all, and what it means when it is not. Programs that ask
+    /// for a part which is not loaded make the kernel load it: nobody is asked then.
+    pub needs: Option<(&'static str, &'static str)>,
     /// Who may be asked, the best first: the first one that is installed is.
     pub ways: &'static [Way],
     /// What is kept of the answer.
@@ -58,22 +61,34 @@ const fn if_plain(command: &'static [&'static str], tool: &'static str, back_end
 }
 
 const fn rules(what: &'static str, file: &'static str, ways: &'static [Way]) -> Piece {
-    Piece { what, file, ways, keep: Keep::Whole }
+    Piece { what, file, needs: None, ways, keep: Keep::Whole }
 }
 
 const fn facts(what: &'static str, file: &'static str, ways: &'static [Way]) -> Piece {
-    Piece { what, file, ways, keep: Keep::Lines }
+    Piece { what, file, needs: None, ways, keep: Keep::Lines }
 }
+
+const fn only_with(proc: &'static str, otherwise: &'static str, piece: Piece) -> Piece {
+    Piece { needs: Some((proc, otherwise)), ..piece }
+}
+
+const NO_TABLES: &str = "no legacy table is loaded";
+const NO_CONNTRACK: &str = "conntrack is not loaded";
+const CONNTRACK: &str = "/proc/sys/net/netfilter/nf_conntrack_max";
 
 /// Rule sets. Legacy `ebtables` is asked table by table, see `bridges`.
 pub(super) const RULES: &[Piece] = &[
-    rules(
-        "IPv4 rules, legacy",
-        "iptables-legacy-save.txt",
-        &[
-            way(&["iptables-legacy-save", "-c"]),
-            if_plain(&["iptables-save", "-c"], "iptables", BackEnd::Legacy),
-        ],
+    only_with(
+        "/proc/net/ip_tables_names",
+        NO_TABLES,
+        rules(
+            "IPv4 rules, legacy",
+            "iptables-legacy-save.txt",
+            &[
+                way(&["iptables-legacy-save", "-c"]),
+                if_plain(&["iptables-save", "-c"], "iptables", BackEnd::Legacy),
+            ],
+        ),
     ),
     rules(
         "IPv4 rules, nf_tables",
@@ -83,13 +98,17 @@ pub(super) const RULES: &[Piece] = &[
             if_plain(&["iptables-save", "-c"], "iptables", BackEnd::Nft),
         ],
     ),
-    rules(
-        "IPv6 rules, legacy",
-        "ip6tables-legacy-save.txt",
-        &[
-            way(&["ip6tables-legacy-save", "-c"]),
-            if_plain(&["ip6tables-save", "-c"], "ip6tables", BackEnd::Legacy),
-        ],
+    only_with(
+        "/proc/net/ip6_tables_names",
+        NO_TABLES,
+        rules(
+            "IPv6 rules, legacy",
+            "ip6tables-legacy-save.txt",
+            &[
+                way(&["ip6tables-legacy-save", "-c"]),
+                if_plain(&["ip6tables-save", "-c"], "ip6tables", BackEnd::Legacy),
+            ],
+        ),
     ),
     rules(
         "IPv6 rules, nf_tables",
@@ -126,17 +145,22 @@ pub(super) const FACTS: &[Piece] = &[
         file: "sysctl.txt",
         ways: &[way(&["sysctl", "-a"])],
         keep: Keep::Settings,
+        needs: None,
     },
-];
-
-/// conntrack's table. Asked only where conntrack runs: old kernels would begin to track for the question's sake.
-pub(super) const CONNTRACK: &[Piece] = &[
-    facts(
-        "IPv4 connections",
-        "conntrack.txt",
-        &[way(&["conntrack", "-L", "-f", "ipv4"]), way(&["cat", "/proc/net/nf_conntrack"])],
+    only_with(
+        CONNTRACK,
+        NO_CONNTRACK,
+        facts(
+            "IPv4 connections",
+            "conntrack.txt",
+            &[way(&["conntrack", "-L", "-f", "ipv4"]), way(&["cat", "/proc/net/nf_conntrack"])],
+        ),
     ),
-    facts("IPv6 connections", "conntrack6.txt", &[way(&["conntrack", "-L", "-f", "ipv6"])]),
+    only_with(
+        CONNTRACK,
+        NO_CONNTRACK,
+        facts("IPv6 connections", "conntrack6.txt", &[way(&["conntrack", "-L", "-f", "ipv6"])]),
+    ),
 ];
 
 /// The forwarding tables of all bridges, where `bridge` is installed.

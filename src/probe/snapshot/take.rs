@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::bridges;
 use super::containers;
 use super::manifest::{Entry, Manifest};
-use super::pieces::{BackEnd, CONNTRACK, FACTS, Keep, Piece, RULES, Way};
+use super::pieces::{BackEnd, FACTS, Keep, Piece, RULES, Way};
 use super::settings;
 use crate::probe::program::{Answer, Programs};
 
@@ -32,7 +32,6 @@ pub fn take(programs: &Programs, now: DateTime<Utc>) -> Snapshot {
     bridges::collect(&mut collector);
     collector.collect_all(FACTS);
     collector.containers();
-    collector.conntrack();
     collector.snapshot
 }
 
@@ -57,6 +56,11 @@ impl Collector<'_> {
     /// Asks for a piece by the first of its ways that is open.
     pub(super) fn collect(&mut self, piece: &Piece) {
         let entry = Entry::new(piece.what);
+        if let Some((proc, otherwise)) = piece.needs
+            && !fs::exists(proc).unwrap_or(true)
+        {
+            return self.lacks(entry.none(otherwise));
+        }
         let open = piece.ways.iter().find(|way| self.is_open(way));
         let Some(Way { command: [program, arguments @ ..], .. }) = open else {
             let names: Vec<_> =
@@ -122,14 +126,6 @@ impl Collector<'_> {
     /// Notes what could not be had.
     pub(super) fn lacks(&mut self, entry: Entry) {
         self.snapshot.manifest.pieces.push(entry);
-    }
-
-    fn conntrack(&mut self) {
-        if fs::exists("/proc/sys/net/netfilter/nf_conntrack_max").unwrap_or(false) {
-            self.collect_all(CONNTRACK);
-        } else {
-            self.lacks(Entry::new("connections").none("conntrack is not loaded"));
-        }
     }
 
     fn containers(&mut self) {

@@ -6,6 +6,7 @@ use super::flow::{Carrier, Flow, address, range};
 use super::translation::{Translation, translations};
 use crate::model::Protocol;
 use crate::probe::facts::Facts;
+use crate::rulebook::Target;
 
 /// What switches tracing on and off.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,13 +74,13 @@ pub fn plan(flows: &[Flow], facts: &Facts) -> Plan {
         }
     }
     let both = both_ways(flows.iter().chain(behind.iter().map(|translation| &translation.flow)));
-    let mut groups = Vec::new();
-    groups.push(("TRACE, IPv4", ip_rules(&both, facts, "iptables", Flow::is_ip4)));
-    if facts.has_ip6 {
-        groups.push(("TRACE, IPv6", ip_rules(&both, facts, "ip6tables", Flow::is_ip6)));
-    }
+    let sights: Vec<Sight<'_>> = both.iter().flat_map(|flow| sights(flow, facts)).collect();
+    let mut groups = vec![
+        ("TRACE, IPv4", ip_rules(&sights, facts, Kind::Ip4)),
+        ("TRACE, IPv6", ip_rules(&sights, facts, Kind::Ip6)),
+    ];
     if !facts.bridging.bridges.is_empty() {
-        groups.push(("frames on bridges", bridge_rules(&both, facts)));
+        groups.push(("frames on bridges", bridge_rules(&sights, facts)));
     }
     groups.retain(|(_, specs)| !specs.is_empty());
     let off = groups.iter().flat_map(|(_, specs)| specs).rev().map(Spec::take_out);
@@ -92,7 +93,7 @@ pub fn plan(flows: &[Flow], facts: &Facts) -> Plan {
                 commands: specs.iter().map(Spec::put_in).collect(),
             })
             .collect(),
-        warnings: warnings(flows, &behind, facts),
+        warnings: warnings(flows, facts),
         flows: flows.to_vec(),
         translations: behind,
     }
@@ -109,17 +110,36 @@ fn both_ways<'a>(flows: impl Iterator<Item = &'a Flow>) -> Vec<Flow> {
     both
 }
 
-fn ip_rules(
-    flows: &[Flow],
-    facts: &Facts,
-    family: &'static str,
-    is_of: fn(&Flow) -> bool,
-) -> Vec<Spec> {
+/// What a frame carries: rules must say which of them they mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Ip4,
+    Ip6,
+    Arp,
+}
+
+/// A flow, as packets of one kind.
+type Sight<'a> = (Kind, &'a Flow);
+
+/// IPv6 is worth its rules when the flow is of nothing else, or the host speaks it.
+fn sights<'a>(flow: &'a Flow, facts: &Facts) -> Vec<Sight<'a>> {
+    if flow.carrier == Some(Carrier::Arp) {
+        return vec![(Kind::Arp, flow)];
+    }
+    let six = flow.is_ip6() && (facts.has_ip6 || !flow.is_ip4());
+    let kinds = [(Kind::Ip4, flow.is_ip4()), (Kind::Ip6, six)];
+    kinds.into_iter().filter(|(_, is_meant)| *is_meant).map(|(kind, _)| (kind, flow)).collect()
+}
+
+fn ip_rules(sights: &[Sight<'_>], facts: &Facts, wanted: Kind) -> Vec<Spec> {
     const OPTIONS: [&str; 5] = ["-p", "-s", "-d", "--sport", "--dport"];
-    let legacy = if family == "iptables" { "iptables-legacy" } else { "ip6tables-legacy" };
-    let tool = facts.legacy_tool(family).unwrap_or(legacy);
+    let (plain, legacy) = match wanted {
+        Kind::Ip6 => ("ip6tables", "ip6tables-legacy"),
+        Kind::Ip4 | Kind::Arp => ("iptables", "iptables-legacy"),
+    };
+    let tool = facts.legacy_tool(plain).unwrap_or(legacy);
     let flows: Vec<&Flow> =
-        flows.iter().filter(|flow| is_of(flow) && flow.carrier != Some(Carrier::Arp)).collect();
+        sights.iter().filter(|(kind, _)| *kind == wanted).map(|(_, flow)| *flow).collect();
     let spec = |chain: &str, flow: &Flow| Spec {
         begin: format!("{tool} -t raw"),
         chain: chain.to_owned(),
@@ -128,38 +148,37 @@ fn ip_rules(
     HOOKS.iter().flat_map(|chain| flows.iter().map(|flow| spec(chain, flow))).collect()
 }
 
-fn bridge_rules(flows: &[Flow], facts: &Facts) -> Vec<Spec> {
-    const LOG: &str = "--log-ip --log-ip6 --log-arp -j CONTINUE";
+fn bridge_rules(sights: &[Sight<'_>], facts: &Facts) -> Vec<Spec> {
     let has_broute = facts.bridging.has_broute == Some(true);
     let chains = BRIDGE_CHAINS.iter().filter(|(table, _)| has_broute || *table != "broute");
-    let matches: Vec<String> = flows.iter().flat_map(|flow| frame_matches(flow, facts)).collect();
-    let spec = |table: &str, chain: &str, one: &str| {
-        let log = format!("--log-level info --log-prefix \"TRACE: eb:{table}:{chain}\"");
-        Spec {
-            begin: format!("ebtables -t {table}"),
-            chain: chain.to_owned(),
-            rest: words(&[one, &log, LOG]),
-        }
+    let frames: Vec<(String, &str)> =
+        sights.iter().map(|(kind, flow)| frame(*kind, flow)).collect();
+    let spec = |table: &str, chain: &str, (condition, log): &(String, &str)| Spec {
+        begin: format!("ebtables -t {table}"),
+        chain: chain.to_owned(),
+        rest: format!(
+            "{condition} --log-level info --log-prefix \"TRACE: eb:{table}:{chain}\" {log} -j CONTINUE"
+        ),
     };
-    chains.flat_map(|(table, chain)| matches.iter().map(|one| spec(table, chain, one))).collect()
+    chains.flat_map(|(table, chain)| frames.iter().map(|frame| spec(table, chain, frame))).collect()
 }
 
-/// A frame says IPv4, IPv6 or ARP first: a flow that may be either needs a rule for each.
-fn frame_matches(flow: &Flow, facts: &Facts) -> Vec<String> {
-    let mut matches = Vec::new();
-    if flow.carrier == Some(Carrier::Arp) {
-        let options = ["", "--arp-ip-src", "--arp-ip-dst", "", ""];
-        return vec![words(&["-p ARP", &conditions(flow, &options, "")])];
-    }
-    if flow.is_ip4() {
-        let options = ["--ip-proto", "--ip-src", "--ip-dst", "--ip-sport", "--ip-dport"];
-        matches.push(words(&["-p IPv4", &conditions(flow, &options, "")]));
-    }
-    if flow.is_ip6() && facts.has_ip6 {
-        let options = ["--ip6-proto", "--ip6-src", "--ip6-dst", "--ip6-sport", "--ip6-dport"];
-        matches.push(words(&["-p IPv6", &conditions(flow, &options, "ipv6-icmp")]));
-    }
-    matches
+/// What a rule of `ebtables` asks for, and what it shall print.
+fn frame(kind: Kind, flow: &Flow) -> (String, &'static str) {
+    let (name, options, log) = match kind {
+        Kind::Ip4 => (
+            "-p IPv4",
+            ["--ip-proto", "--ip-src", "--ip-dst", "--ip-sport", "--ip-dport"],
+            "--log-ip",
+        ),
+        Kind::Ip6 => (
+            "-p IPv6",
+            ["--ip6-proto", "--ip6-src", "--ip6-dst", "--ip6-sport", "--ip6-dport"],
+            "--log-ip6",
+        ),
+        Kind::Arp => ("-p ARP", ["", "--arp-ip-src", "--arp-ip-dst", "", ""], "--log-arp"),
+    };
+    (words(&[name, &conditions(flow, &options, "ipv6-icmp")]), log)
 }
 
 /// What a rule asks for: `options` are the tool's words for protocol, source, destination and their ports.
@@ -196,7 +215,7 @@ fn words(parts: &[&str]) -> String {
     parts.iter().copied().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-fn warnings(flows: &[Flow], translations: &[Translation], facts: &Facts) -> Vec<String> {
+fn warnings(flows: &[Flow], facts: &Facts) -> Vec<String> {
     let mut warnings = Vec::new();
     for flow in flows.iter().filter(|flow| flow.is_wide()) {
         warnings.push(format!(
@@ -216,16 +235,30 @@ fn warnings(flows: &[Flow], translations: &[Translation], facts: &Facts) -> Vec<
                 .to_owned(),
         );
     }
-    if flows.iter().chain(translations.iter().map(|one| &one.flow)).any(|flow| flow.src.is_some()) {
+    if flows.iter().any(|flow| flow.src.is_some()) && rewrites_sources(facts) {
         warnings.push(
             "answers to a source that MASQUERADE or SNAT rewrites come back to the new address: trace that one too"
                 .to_owned(),
         );
     }
-    if facts.bridging.bridges.is_empty() {
+    if !facts.has_ip6 && flows.iter().any(|flow| flow.is_ip4() && flow.is_ip6()) {
         warnings.push(
-            "there is no bridge on this host, so there are no ebtables rules below".to_owned(),
+            "this host has no global IPv6 address, so there are no rules for IPv6".to_owned(),
         );
     }
+    if facts.bridging.bridges.is_empty() {
+        warnings
+            .push("there is no bridge on this host, so there are no rules for ebtables".to_owned());
+    } else if facts.ebtables.is_none() {
+        warnings.push("`ebtables` is not installed".to_owned());
+    }
     warnings
+}
+
+fn rewrites_sources(facts: &Facts) -> bool {
+    let sets = facts.rules.ip4.sets().chain(facts.rules.ip6.sets());
+    let chains = sets.flat_map(|set| &set.tables).flat_map(|table| &table.chains);
+    chains
+        .flat_map(|chain| &chain.rules)
+        .any(|rule| matches!(rule.target, Target::Masquerade | Target::Snat { .. }))
 }
