@@ -88,15 +88,15 @@ fn is_source(kind: NatKind) -> bool {
 
 /// What is told of a translation that the log shows.
 fn told(change: &NatChange, met: &[NatRule], rewrites: &[Rewrite], lore: Lore<'_>) -> NatTelling {
-    let by_site = change.site.as_ref().and_then(|hop| site_rule(hop, lore));
-    let by_side = || {
+    let at_site = change.site.as_ref().and_then(|hop| site_rule(hop, lore));
+    let of_its_side = || {
         let own = met
             .iter()
             .rev()
             .find(|rule| rewrites_source(&rule.target) == Some(is_source(change.kind)));
         own.map(|rule| (rule.target.clone(), rule.at.clone()))
     };
-    let rule = by_site.filter(|(target, _)| makes(target, change.kind)).or_else(by_side);
+    let rule = at_site.filter(|(target, _)| makes(target, change.kind)).or_else(of_its_side);
     let kind = nat_kind(change, rule.as_ref().map(|(target, _)| target));
     let is_recorded = rewrites.iter().any(|rewrite| is_of(change, rewrite));
     NatTelling {

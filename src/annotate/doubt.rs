@@ -140,6 +140,7 @@ impl Epoch {
             .iter()
             .map(|one| Trail {
                 path: &one.way.hops,
+                verdict: &one.way.verdict,
                 confidence: one.way.confidence,
                 packets: one.way.packets,
                 is_lossy: one.way.is_lossy,
