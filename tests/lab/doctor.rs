@@ -82,8 +82,12 @@ fn the_commands_for_a_flow_show_it_whole_and_leave_nothing_behind() {
     let before = bridged.rules();
     let plan = bridged.doctor(&["--for", "tcp dport 40000"]);
     assert_eq!(plan["translations"][0]["flow"], "tcp to 172.17.0.5 port 6379");
-    let on: Vec<String> =
-        plan["on"].as_array().unwrap().iter().flat_map(|group| commands(&group["commands"])).collect();
+    let on: Vec<String> = plan["on"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|group| commands(&group["commands"]))
+        .collect();
     bridged.host.script(&on.join("\n"));
     assert_eq!(bridged.rules().lines().count(), before.lines().count() + on.len());
 
@@ -149,7 +153,8 @@ fn every_kind_of_flow_is_accepted_by_the_tools() {
     ] {
         let plan = bridged.doctor(&["--for", flow]);
         let groups = plan["on"].as_array().unwrap();
-        let on: Vec<String> = groups.iter().flat_map(|group| commands(&group["commands"])).collect();
+        let on: Vec<String> =
+            groups.iter().flat_map(|group| commands(&group["commands"])).collect();
         assert!(!on.is_empty(), "{flow}");
         bridged.host.script(&on.join("\n"));
         assert_ne!(bridged.rules(), before, "{flow}");
@@ -168,8 +173,12 @@ fn stays_inside(command: &str) -> bool {
 fn what_is_said_to_mend_does_and_can_be_undone() {
     let Some(_ground) = Ground::take() else { return };
     let bridged = Bridged::new();
-    bridged.host.sysctl("net.netfilter.nf_log.2=NONE net.netfilter.nf_log.10=NONE net.netfilter.nf_log.7=NONE");
-    bridged.host.sysctl("net.bridge.bridge-nf-call-iptables=0 net.netfilter.nf_conntrack_log_invalid=0");
+    bridged.host.sysctl(
+        "net.netfilter.nf_log.2=NONE net.netfilter.nf_log.10=NONE net.netfilter.nf_log.7=NONE",
+    );
+    bridged
+        .host
+        .sysctl("net.bridge.bridge-nf-call-iptables=0 net.netfilter.nf_conntrack_log_invalid=0");
     bridged.host.script("iptables-nft -t raw -A PREROUTING -p tcp --dport 9 -j TRACE");
     let sick = bridged.findings();
     let mut mended = BTreeSet::new();
