@@ -59,6 +59,8 @@ pub mod wire;
 
 pub mod store;
 
+pub mod library;
+
 pub mod annotate;
 
 pub mod source;

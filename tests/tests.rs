@@ -5,12 +5,14 @@
 mod cli;
 mod context;
 mod envelope;
+mod explain_core;
 mod filter;
 mod hostile;
 mod lab;
 mod parse;
 mod properties;
 mod rulebook;
+mod rules_truth;
 mod store;
 mod story;
 mod tidy;

@@ -143,9 +143,9 @@ pub(super) fn write(
 
 /// What the rule sets and the host's context added, and where they do not fit.
 pub(super) fn told(global: &Global, told: &annotate::Report) -> io::Result<()> {
-    for (name, remark) in &told.remarks {
-        let name = escape_text(name);
-        let text = format!("`{name}` line {}: {}", remark.line, escape_text(&remark.sentence));
+    for line in &told.unread {
+        let name = escape_text(&line.snapshot);
+        let text = format!("`{name}` line {}: {}", line.line, escape_text(&line.sentence));
         talk::detail(global, &text);
     }
     for misfit in &told.misfits {
@@ -159,8 +159,8 @@ pub(super) fn told(global: &Global, told: &annotate::Report) -> io::Result<()> {
     }
     let mut out = talk::stderr(global);
     let mut text = many(told.revisions as u64, "rule set", "rule sets");
-    if !told.remarks.is_empty() {
-        let lines = many(told.remarks.len() as u64, "line", "lines");
+    if !told.unread.is_empty() {
+        let lines = many(told.unread.len() as u64, "line", "lines");
         text = format!("{text}, {lines} not understood (-v shows them)");
     }
     writeln!(out, "{DIM}{:<12}{DIM:#}{text}", "rules")?;

@@ -1,7 +1,9 @@
 //! Several pieces of context into one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::hash::Hash;
+
+use foldhash::HashMap;
 
 use super::facts::{Container, HostContext};
 use crate::model::{IfName, Mac};
@@ -83,25 +85,30 @@ impl HostContext {
                 numbers.insert((port.bridge, number), port.port);
             }
         }
-        let owners: HashMap<Mac, IfName> = self
-            .devices
-            .iter()
-            .filter(|device| bridges.contains_key(&device.name))
-            .filter_map(|device| Some((device.mac?, device.name)))
-            .collect();
+        let mut owners: HashMap<Mac, Vec<IfName>> = HashMap::default();
+        for device in &self.devices {
+            if let Some(mac) = device.mac {
+                owners.entry(mac).or_default().push(device.name);
+            }
+        }
         // Entries without a bridge are of the one `brctl showmacs` whose file did not say which.
         let mut unnamed: BTreeMap<u16, IfName> = BTreeMap::new();
         for entry in self.fdb.iter().filter(|entry| entry.is_local && entry.port.is_none()) {
-            let (Some(number), Some(port)) = (entry.port_number, owners.get(&entry.mac)) else {
+            let (Some(number), Some(owners)) = (entry.port_number, owners.get(&entry.mac)) else {
                 continue;
             };
-            let Some(bridge) = bridges.get(port) else { continue };
-            if entry.bridge.is_none() {
-                unnamed.insert(number, *port);
-            }
-            if entry.bridge.is_none_or(|known| known == *bridge) {
-                numbers.entry((*bridge, number)).or_insert(*port);
-            }
+            // The bridge itself has the address of one of its ports, often.
+            let can_be = |port: &&IfName| match (entry.bridge, bridges.get(*port)) {
+                (Some(bridge), None) => **port != bridge,
+                (Some(bridge), Some(known)) => *known == bridge,
+                (None, known) => known.is_some(),
+            };
+            let mut ports = owners.iter().filter(can_be);
+            let (Some(port), None) = (ports.next(), ports.next()) else { continue };
+            match entry.bridge {
+                Some(bridge) => numbers.entry((bridge, number)).or_insert(*port),
+                None => unnamed.entry(number).or_insert(*port),
+            };
         }
         for entry in &mut self.fdb {
             if let (None, Some(number)) = (entry.port, entry.port_number) {

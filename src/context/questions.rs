@@ -25,18 +25,28 @@ impl HostContext {
         self.addresses.iter().rev().find(|address| address.net.addr() == addr)
     }
 
-    /// The nets of which every address is the host's own: `172.17.42.1/32`, `127.0.0.0/8`. Empty when none is known.
+    /// The host's own addresses, each with the prefix length of its net: `172.17.42.1/16`. The net's other addresses are
+    /// somebody else's. Empty when none is known.
     pub fn own_nets(&self) -> Vec<IpNet> {
-        let addresses = self.addresses.iter().map(|address| {
-            // The whole of 127.0.0.0/8 is the host's own.
-            let is_all = address.net.addr().is_loopback();
-            if is_all { address.net.trunc() } else { IpNet::from(address.net.addr()) }
-        });
-        let sources = self.routes.iter().filter_map(|route| route.source).map(IpNet::from);
-        let mut nets: Vec<IpNet> = addresses.chain(self.own_routes()).chain(sources).collect();
+        let is_one = |net: &IpNet| net.prefix_len() == net.max_prefix_len();
+        let local = self.own_routes().filter(is_one).map(|net| net.addr());
+        let sources = self.routes.iter().filter_map(|route| route.source);
+        let unlisted = local.chain(sources).filter(|addr| self.own_address(*addr).is_none());
+        let listed = self.addresses.iter().map(|address| address.net);
+        let mut nets: Vec<IpNet> = listed.chain(unlisted.map(|addr| self.own_net(addr))).collect();
         nets.sort_unstable();
         nets.dedup();
         nets
+    }
+
+    /// An own address with its net, which is the one that is reached without a gateway from that address.
+    fn own_net(&self, addr: IpAddr) -> IpNet {
+        let is_its_net = |route: &&Route| {
+            let is_direct = route.kind == RouteKind::Unicast && route.gateway.is_none();
+            is_direct && route.source == Some(addr) && route.net.contains(&addr)
+        };
+        let net = self.routes.iter().find(is_its_net).map(|route| route.net.prefix_len());
+        net.and_then(|length| IpNet::new(addr, length).ok()).unwrap_or_else(|| IpNet::from(addr))
     }
 
     /// The nets of table `local`: what the kernel takes for its own. A local route of another table (for TPROXY) does not

@@ -1,8 +1,9 @@
 //! conntrack's own record: entries and events, found by their tuples.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::ops::Deref;
+
+use foldhash::HashMap;
 
 use crate::model::{Endpoint, Protocol, Tuple, WallTime};
 
@@ -56,7 +57,7 @@ pub struct Rewrite {
 }
 
 /// conntrack's entries and events in the order of the text, with an index over their tuples.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Conntrack {
     entries: Vec<ConntrackEntry>,
     places: HashMap<(u8, ConntrackTuple), Vec<usize>>,
@@ -135,6 +136,12 @@ impl Deref for Conntrack {
 
     fn deref(&self) -> &Self::Target {
         &self.entries
+    }
+}
+
+impl std::fmt::Debug for Conntrack {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(&self.entries).finish()
     }
 }
 

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::fit_lines;
 use super::fit_order::{self, Ballot};
-use crate::model::{Confidence, Hop, Packet, WallTime};
+use crate::model::{Confidence, Hop, Packet, Verdict, WallTime};
 use crate::rulebook::{Dialect, Family, Revision};
 
 /// What the packets of one way did.
@@ -17,6 +17,8 @@ use crate::rulebook::{Dialect, Family, Revision};
 pub struct Trail<'a> {
     /// The places they passed.
     pub path: &'a [Hop],
+    /// What the log alone says became of them.
+    pub verdict: &'a Verdict,
     /// How sure the joining of their lines is.
     pub confidence: Confidence,
     /// How many they are.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::chains::{Standing, number, standings};
 use super::fit::{Flaw, Trail, Witness};
-use crate::model::{Header, Hop, Site, Stop, Table};
+use crate::model::{Header, Hop, Packet, Protocol, Site, Stop, Table, VerdictEvidence};
 use crate::rulebook::{Found, Rule, RuleSet, Sight, Spot, Target};
 
 /// What is voted on: whether the text of one rule is right. Table, chain, number, and what of it.
@@ -15,6 +15,8 @@ pub(super) type Ballot = (Box<str>, Box<str>, u32, Question);
 pub(super) enum Question {
     /// Where packets go from it.
     LeadsTo,
+    /// Whether it ends packets.
+    Ends,
     /// Whether packets that it must match print its line.
     Prints,
 }
@@ -88,6 +90,12 @@ impl<'a> Look<'_, 'a> {
                 let sentence = format!("{what} ends packets, and packets went on behind it");
                 order.certain.push(wrong(sentence));
             }
+            (Target::Drop | Target::Reject { .. }, Next::Nothing) => {
+                let flaw = self.was_answered().then(|| {
+                    wrong(format!("{what} ends packets, and a packet behind it was answered"))
+                });
+                order.votes.push((ballot(found, number, Question::Ends), flaw));
+            }
             (target, Next::Same(..)) if ends_walk(target) => {
                 order.certain.push(wrong(format!(
                     "{what} ends the way through the table, and packets went on to the next rule"
@@ -97,6 +105,7 @@ impl<'a> Look<'_, 'a> {
                 let is_right = match next {
                     Next::Same(came) => to.as_bytes() == *came,
                     Next::Elsewhere => false,
+                    Next::Nothing if self.must_go_on() => false,
                     Next::Nothing => return,
                 };
                 let flaw = (!is_right).then(|| {
@@ -108,6 +117,7 @@ impl<'a> Look<'_, 'a> {
                 let is_right = match next {
                     Next::Same(came) => chain == *came,
                     Next::Elsewhere => false,
+                    Next::Nothing if self.must_go_on() => false,
                     Next::Nothing => return,
                 };
                 let flaw = (!is_right).then(|| {
@@ -132,6 +142,7 @@ impl<'a> Look<'_, 'a> {
         let is_right = match self.next(index) {
             Next::Same(..) => true,
             Next::Elsewhere => false,
+            Next::Nothing if self.must_go_on() => false,
             Next::Nothing => return,
         };
         let end = found.chain.len() + 1;
@@ -219,6 +230,22 @@ impl<'a> Look<'_, 'a> {
             .filter(|(_, header)| !header.cut && must(Some(header)))
             .map(|(wall, _)| Witness::Sample(wall))
             .next()
+    }
+
+    /// Whether the log proves that the packet ended at its last line, were it not for what the rules say.
+    fn must_go_on(&self) -> bool {
+        self.trail.verdict.evidence == Some(VerdictEvidence::Absence)
+    }
+
+    /// Whether the other side answered the packet. For other protocols than TCP any answer counts as one to every packet.
+    fn was_answered(&self) -> bool {
+        let is_tcp = |packet: &Packet| {
+            let ip = packet.steps.iter().find_map(|step| step.header.ip());
+            ip.is_some_and(|ip| ip.protocol == Some(Protocol::TCP))
+        };
+        self.trail.verdict.evidence == Some(VerdictEvidence::Reply)
+            && self.trail.samples.iter().all(is_tcp)
+            && !self.trail.samples.is_empty()
     }
 
     fn next(&self, index: usize) -> Next<'a> {

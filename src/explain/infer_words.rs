@@ -145,18 +145,15 @@ pub(super) fn bridge(way: &Way<'_, '_>, at: usize, frame: Frame) -> Phrase {
         return up(way.lore.context, macs, &of_bridge);
     }
     let ports = ports(way, at);
-    if macs.is_some_and(|(_, dst)| dst.0[0] & 1 == 1) {
-        let kind = if macs.is_some_and(|(_, dst)| dst == Mac([0xff; 6])) {
-            "it is for all"
-        } else {
-            "it is for a group"
-        };
-        return list_ports(Phrase::text("out of every port: "), &ports).say(format!(": {kind}"));
+    if let Some((_, dst)) = macs.filter(|(_, dst)| dst.0[0] & 1 == 1) {
+        let whom = if dst == Mac([0xff; 6]) { "all" } else { "a group" };
+        let phrase = Phrase::text(format!("flooded, since it is for {whom}: out of "));
+        return list_ports(phrase, &ports);
     }
     let [port] = ports.as_slice() else {
-        let phrase = Phrase::text(format!("out of several ports, which {of_bridge} does when it "));
-        let phrase = phrase.say("does not know where the receiver is: ");
-        return list_ports(phrase, &ports);
+        let why =
+            format!("flooded, since {of_bridge} does not know where the receiver is: out of ");
+        return list_ports(Phrase::text(why), &ports);
     };
     let phrase = Phrase::text("out of port ").device(name(*port));
     let phrase = by_fdb(phrase, way.lore.context, macs.map(|(_, dst)| dst), bridge, *port);

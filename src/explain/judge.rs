@@ -190,10 +190,7 @@ impl<'m> Case<'_, 'm> {
     }
 
     fn told(self, kind: VerdictKind, at: usize, known: Option<&Known<'m>>) -> ToldVerdict {
-        let evidence = match known.map(|known| known.found.spot) {
-            Some(Spot::Policy(_)) => VerdictEvidence::Policy,
-            Some(Spot::Rule(..) | Spot::End) | None => VerdictEvidence::Rule,
-        };
+        let evidence = known.map_or(VerdictEvidence::Rule, evidence);
         let site = Some(self.path[at].clone());
         ToldVerdict {
             verdict: Verdict { kind, evidence: Some(evidence), site },
@@ -210,14 +207,9 @@ impl<'m> Case<'_, 'm> {
         if !can_have_done(known, self.verdict.kind) {
             return told;
         }
-        if let (Some(VerdictEvidence::Rule | VerdictEvidence::Policy), spot) =
-            (told.verdict.evidence, known.found.spot)
-        {
-            // `policy:n` may be a rule without conditions.
-            told.verdict.evidence = Some(match spot {
-                Spot::Policy(_) => VerdictEvidence::Policy,
-                Spot::Rule(..) | Spot::End => VerdictEvidence::Rule,
-            });
+        // `policy:n` may be a rule without conditions; an answer is no better evidence than the rule itself.
+        if told.verdict.evidence != Some(VerdictEvidence::Absence) {
+            told.verdict.evidence = Some(evidence(known));
         }
         told.place = known.place();
         told.rule = known.text();
@@ -248,6 +240,13 @@ impl<'m> Case<'_, 'm> {
             told.verdict.kind = VerdictKind::Consumed;
         }
         told
+    }
+}
+
+fn evidence(known: &Known<'_>) -> VerdictEvidence {
+    match known.found.spot {
+        Spot::Policy(_) => VerdictEvidence::Policy,
+        Spot::Rule(..) | Spot::End => VerdictEvidence::Rule,
     }
 }
 

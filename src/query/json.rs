@@ -1,24 +1,29 @@
 //! Rows of the database as the JSON of the contract.
 
 use crate::model::{self, SourceId};
-use crate::query::HostLore;
+use crate::query::{HostLore, tell_row};
 use crate::store::{
-    AnomalyRow, ConnectionRow, FromHow, GapRow, HostName, LinkEnd, LinkRow, PacketRow, Snapshot,
-    SnapshotKind, Stats,
+    AnomalyRow, ConnectionRow, FromHow, GapRow, HostName, LinkEnd, LinkRow, PacketRow, RuleText,
+    Snapshot, SnapshotKind, Stats,
 };
 use crate::wire;
 
 /// A connection.
 pub fn connection(row: &ConnectionRow) -> wire::Connection {
-    let told = wire::ToldConnection::default();
+    let nat_rules: Vec<_> = row.nat_rules.iter().map(|rule| rule.as_ref().map(rule_text)).collect();
+    let told = wire::ToldConnection {
+        verdict_rule: row.verdict_rule.as_ref().map(rule_text),
+        nat_rules: &nat_rules,
+    };
     let id = row.id.to_string();
     wire::Connection::new(&row.connection, &told, &id, host(&row.host), links(&row.links))
 }
 
 /// A packet with its steps.
 pub fn packet(row: &PacketRow, of: Option<&model::Connection>, lore: &HostLore) -> wire::Packet {
-    let (steps, inferred) = lore.tell(row, of);
-    let told = wire::Told { steps: &steps, inferred: &inferred, verdict_rule: None };
+    let (steps, inferred) = tell_row(row, of, lore);
+    let verdict_rule = row.verdict_rule.as_ref().map(rule_text);
+    let told = wire::Told { steps: &steps, inferred: &inferred, verdict_rule };
     let connection = row.connection_id.map(|id| id.to_string());
     let source = |id: SourceId| row.source_name(id).unwrap_or_default().to_owned();
     let id = row.id.to_string();
@@ -31,6 +36,10 @@ pub fn packet(row: &PacketRow, of: Option<&model::Connection>, lore: &HostLore) 
         &source,
         links(&row.links),
     )
+}
+
+fn rule_text(rule: &RuleText) -> wire::RuleText<'_> {
+    wire::RuleText { at: &rule.place, text: &rule.text }
 }
 
 /// An anomaly.

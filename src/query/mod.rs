@@ -4,10 +4,9 @@
 //! The command line and the API both ask here, so that they cannot differ.
 
 pub mod json;
-mod library;
 mod rules;
 mod subject;
 
-pub use library::{HostLore, Library};
+pub use crate::library::{HostLore, Library};
 pub use rules::{RuleStatus, rule_report};
-pub use subject::{Subject, packet_connections};
+pub use subject::{Subject, packet_connections, tell_row};

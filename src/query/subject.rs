@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::explain::{self, LinkFact, Seen, SnapshotFact, Wait};
+use crate::explain::{self, Inferred, LinkFact, Seen, SnapshotFact, ToldStep, Wait, infer, tell};
 use crate::filter::{Expr, Term};
+use crate::library::{HostLore, Library};
 use crate::model::{Connection, Endpoint, LinkKind, PacketKey};
-use crate::query::library::{HostLore, Library};
 use crate::store::{
     ConnectionQuery, ConnectionRow, IdKind, LinkEnd, LinkRow, Order, PacketRow, PublicId, Store,
     StoreError,
@@ -127,6 +127,18 @@ impl Subject {
             evidence: link.evidence.clone(),
         }
     }
+}
+
+/// A packet's steps with their rules, and the steps between them that no line shows.
+pub fn tell_row<'a>(
+    row: &'a PacketRow,
+    connection: Option<&Connection>,
+    lore: &HostLore,
+) -> (Vec<ToldStep<'a>>, Vec<Inferred>) {
+    let told = tell(&row.packet, lore.lore());
+    let has_waited = row.links.iter().any(|link| link.kind == LinkKind::ArpWait);
+    let inferred = infer(&row.packet, connection, has_waited, &told, lore.lore());
+    (told, inferred)
 }
 
 /// Adds the ARP packets that some packet waited for, in their places.

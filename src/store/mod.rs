@@ -3,6 +3,9 @@
 //! All SQL of the program is in this folder and in `migrations/`. It knows the model and the filter
 //! language; it knows no log format, no JSON and no terminal.
 //!
+//! What rules and host context tell is kept beside what the log alone says, and shown in its place: see
+//! [`Tellings`] for how it gets there. The store knows rules as rows and texts only; what they mean is told to it.
+//!
 //! Two readings of the same sources in the same order give the same rows, however they are cut into
 //! batches: keys are functions of the input, no row holds the time of its writing.
 
@@ -54,7 +57,7 @@ pub use read_links::{LinkEnd, LinkRow};
 pub use read_list::{ConnectionQuery, Cursor, Order, PacketQuery};
 pub use read_packets::PacketRow;
 pub use read_revisions::{RevisionRow, SiteTold};
-pub use read_rules::StepRule;
+pub use read_rules::{RuleText, StepRule};
 pub use read_stats::{AnomalyQuery, AnomalyRow, GapRow, Stats};
 pub use read_ways::{Pending, Span, WayFacts};
 pub use rules::{NewRevision, NewRule, RuleAt, RuleFamily};

@@ -1,7 +1,6 @@
 //! Connections out of the database, as the model knows them.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use foldhash::HashMap;
 use sqlx::sqlite::SqliteRow;
@@ -18,6 +17,7 @@ use crate::store::learnt::unlearn;
 use crate::store::names::HostName;
 use crate::store::read::Reader;
 use crate::store::read_links::{LinkRow, list};
+use crate::store::read_rules::RuleText;
 use crate::store::words::Coded;
 use crate::store::write_connections::ends;
 
@@ -32,9 +32,9 @@ pub struct ConnectionRow {
     /// holds what conntrack's own record adds.
     pub connection: Connection,
     /// The text of the rule that decided, when the rules tell it.
-    pub verdict_rule: Option<Arc<str>>,
+    pub verdict_rule: Option<RuleText>,
     /// The texts of the rules that translated, one for each of `connection.nat`.
-    pub nat_rules: Vec<Option<Arc<str>>>,
+    pub nat_rules: Vec<Option<RuleText>>,
     /// Its links.
     pub links: Vec<LinkRow>,
 }

@@ -1,7 +1,6 @@
 //! Packets out of the database, line by line as they were.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use foldhash::HashMap;
 use sqlx::sqlite::SqliteRow;
@@ -18,7 +17,7 @@ use crate::store::names::HostName;
 use crate::store::read::Reader;
 use crate::store::read_connections::VerdictColumns;
 use crate::store::read_links::{LinkRow, list};
-use crate::store::read_rules::{StepRule, StepRules};
+use crate::store::read_rules::{RuleText, StepRule, StepRules};
 use crate::store::words::Coded as _;
 
 /// The rows of table `packet` as `p`, each with its way as `w` and what is told of that at its time as `t`: see
@@ -53,7 +52,7 @@ pub struct PacketRow {
     /// The packet. Its verdict is the told one, when the rules tell one.
     pub packet: Packet,
     /// The text of the rule that decided, when the rules tell it.
-    pub verdict_rule: Option<Arc<str>>,
+    pub verdict_rule: Option<RuleText>,
     /// What the rules tell of its steps, one for each of `packet.steps`.
     pub rules: Vec<Option<StepRule>>,
     /// The names of the sources in which its lines stand.

@@ -24,6 +24,15 @@ pub struct StepRule {
     pub misfit: Option<Arc<str>>,
 }
 
+/// A rule by its text and its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleText {
+    /// `-A FORWARD -i docker0 -j ACCEPT`, `-P FORWARD DROP`.
+    pub text: Arc<str>,
+    /// Where it stands: `filter:FORWARD:rule:2`, `filter:FORWARD:policy`.
+    pub place: Arc<str>,
+}
+
 /// What stands at the steps of a path, by step, from which time on; in order of time.
 type PathRules = Vec<Vec<(i64, Option<StepRule>)>>;
 
@@ -92,17 +101,20 @@ impl Reader<'_> {
     pub(crate) async fn rule_texts(
         &mut self,
         ids: impl Iterator<Item = i64>,
-    ) -> Result<HashMap<i64, Arc<str>>, StoreError> {
+    ) -> Result<HashMap<i64, RuleText>, StoreError> {
         let ids: Vec<i64> = ids.collect();
         if ids.is_empty() {
             return Ok(HashMap::default());
         }
-        let rows: Vec<(i64, String)> = sqlx::query_as(
-            "select id, text from rule where text is not null and id in (select value from json_each(?))",
+        let rows: Vec<(i64, String, String)> = sqlx::query_as(
+            "select id, text, label from rule where text is not null and id in (select value from json_each(?))",
         )
         .bind(list(&ids))
         .fetch_all(&mut *self.connection)
         .await?;
-        Ok(rows.into_iter().map(|(id, text)| (id, text.into())).collect())
+        let rule = |(id, text, place): (i64, String, String)| {
+            (id, RuleText { text: text.into(), place: place.into() })
+        };
+        Ok(rows.into_iter().map(rule).collect())
     }
 }

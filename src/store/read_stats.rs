@@ -86,7 +86,7 @@ impl Reader<'_> {
         Ok(count.cast_unsigned())
     }
 
-    async fn gaps(&mut self) -> Result<Vec<GapRow>, StoreError> {
+    pub(crate) async fn gaps(&mut self) -> Result<Vec<GapRow>, StoreError> {
         let columns: Vec<GapColumns> =
             sqlx::query_as("select * from gap order by position, copy, reason")
                 .fetch_all(&mut *self.connection)

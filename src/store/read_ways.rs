@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row as _};
 
 use crate::filter::ProtocolName;
-use crate::model::{Boot, Direction, Hop, Packet, Protocol, Verdict, WallTime};
+use crate::model::{Boot, Confidence, Direction, Hop, Packet, Protocol, Verdict, WallTime};
 use crate::store::StoreError;
 use crate::store::names::HostName;
 use crate::store::read::Reader;
@@ -52,6 +52,10 @@ pub struct WayFacts {
     pub last_wall: Option<WallTime>,
     /// How many packets went it.
     pub packets: u64,
+    /// How sure the joining of its lines is.
+    pub confidence: Confidence,
+    /// Whether lines of its host are known to be missing while packets went it.
+    pub is_lossy: bool,
     /// Whether it has been told under the present snapshots.
     pub is_told: bool,
 }
@@ -67,6 +71,9 @@ pub struct Span {
 
 /// A way with no more blocks than these is read block by block; a busier one is found quickly by time.
 const FEW_BLOCKS: i64 = 16;
+
+/// A loss this near to a way's packets may be one of their lines.
+const NEAR_US: i64 = 5_000_000;
 
 /// A minute in µs.
 pub(crate) const MINUTE_US: i64 = 60_000_000;
@@ -102,9 +109,19 @@ impl Reader<'_> {
         )
         .fetch_all(&mut *self.connection)
         .await?;
+        let losses = self.losses().await?;
         let mut ways = Vec::with_capacity(rows.len());
         for row in rows {
             let span = self.way_span(row.id, EVER).await?;
+            let is_lossy = losses.iter().any(|(host, wall)| {
+                let near = |span: Span| {
+                    wall.is_none_or(|wall| {
+                        span.first.0.saturating_sub(NEAR_US) <= wall
+                            && wall <= span.last.0.saturating_add(NEAR_US)
+                    })
+                };
+                *host == row.host && span.is_none_or(near)
+            });
             ways.push(WayFacts {
                 id: row.id,
                 host_id: row.host,
@@ -117,10 +134,21 @@ impl Reader<'_> {
                 first_wall: span.map(|span| span.first),
                 last_wall: span.map(|span| span.last),
                 packets: row.packets.unwrap_or_default().cast_unsigned(),
+                confidence: Confidence::from_code(row.confidence)?,
+                is_lossy,
                 is_told: row.told.is_some(),
             });
         }
         Ok(ways)
+    }
+
+    /// The hosts of which lines are known to be missing, and when that was noticed.
+    async fn losses(&mut self) -> Result<Vec<(i64, Option<i64>)>, StoreError> {
+        let gaps = self.gaps().await?;
+        let lost = gaps.into_iter().filter(|row| row.gap.reason.loses_netfilter_lines());
+        Ok(lost
+            .map(|row| (i64::from(row.gap.host.0), row.gap.stamp.wall.map(|wall| wall.0)))
+            .collect())
     }
 
     /// The first `n` and the last `n` packets of a way, in order of position, each once, with the log's own verdict.
@@ -253,6 +281,7 @@ struct WayColumns {
     protocol: Option<i64>,
     direction: Option<i64>,
     verdict: VerdictColumns,
+    confidence: i64,
     told: Option<i64>,
     packets: Option<i64>,
 }
@@ -267,6 +296,7 @@ impl FromRow<'_, SqliteRow> for WayColumns {
             protocol: row.try_get("protocol")?,
             direction: row.try_get("direction")?,
             verdict: VerdictColumns::of(row)?,
+            confidence: row.try_get("confidence")?,
             told: row.try_get("told")?,
             packets: row.try_get("packets")?,
         })

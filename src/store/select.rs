@@ -19,7 +19,7 @@ use crate::store::words::Coded;
 pub(crate) enum Target {
     /// Table `connection` as `c`.
     Connections,
-    /// Table `packet` as `p`, its way as `w`, what is told of that at its time as `t`.
+    /// Table `packet` as `p`, its way as `w`.
     Packets,
 }
 
@@ -146,14 +146,7 @@ impl Select<'_> {
                 self.sql.push(")");
             }
             Term::Nat(kinds) => self.nat("p.connection", kinds),
-            Term::Verdict(kinds) => {
-                // The way alone rules most packets out; what is told of it may differ by time.
-                self.sql.push("w.id in (");
-                self.ways(term);
-                self.sql.push(") and ");
-                let codes = kinds.iter().map(|kind| kind.code());
-                self.codes("coalesce(t.verdict, w.verdict)", codes);
-            }
+            Term::Verdict(kinds) => self.packet_verdict(kinds),
             Term::State(states) => self.codes(
                 "(select c.state from connection c where c.id = p.connection)",
                 states.iter().map(|state| state.code()),

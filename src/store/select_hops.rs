@@ -1,6 +1,7 @@
 //! The part of a filter that asks where packets went, as SQL on the small tables.
 
 use crate::filter::{ChainName, Device, Place, RulePattern, Term};
+use crate::model::VerdictKind;
 use crate::store::select::{Select, protocol};
 use crate::store::words::Coded as _;
 
@@ -10,11 +11,9 @@ impl Select<'_> {
         self.sql.push("select w.id from way w where ");
         match term {
             Term::Verdict(kinds) => {
-                let codes = || kinds.iter().map(|kind| kind.code());
-                self.sql.push("(w.id not in (select t.way from telling t) and ");
-                self.codes("w.verdict", codes());
-                self.sql.push(") or w.id in (select t.way from telling t where ");
-                self.codes("t.verdict", codes());
+                self.untold_verdict(kinds);
+                self.sql.push(" or w.id in (select t.way from telling t where ");
+                self.verdict("t.verdict", kinds);
                 self.sql.push(")");
             }
             Term::Protocol(names) => self.codes("w.protocol", names.iter().copied().map(protocol)),
@@ -24,6 +23,35 @@ impl Select<'_> {
                 self.sql.push(")");
             }
         }
+    }
+
+    /// The condition that the verdict on a packet is one of these. Its way decides, unless it is told otherwise at one
+    /// time than at another: only then is the packet's time looked at.
+    pub(crate) fn packet_verdict(&mut self, kinds: &[VerdictKind]) {
+        self.sql.push("w.id in (select w.id from way w where ");
+        self.untold_verdict(kinds);
+        self.sql.push(" union all select t.way from telling t group by t.way having min(");
+        self.verdict("t.verdict", kinds);
+        self.sql.push(")) or w.id in (select t.way from telling t group by t.way having max(");
+        self.verdict("t.verdict", kinds);
+        self.sql.push(") > min(");
+        self.verdict("t.verdict", kinds);
+        self.sql.push(")) and ");
+        let at_its_time = "(select t.verdict from telling t
+            where t.way = w.id and t.from_us <= coalesce(p.wall_us, -9223372036854775808)
+            order by t.from_us desc limit 1)";
+        self.verdict(at_its_time, kinds);
+    }
+
+    /// The condition that nothing is told of a way, and its own verdict is one of these.
+    fn untold_verdict(&mut self, kinds: &[VerdictKind]) {
+        self.sql.push("(w.id not in (select t.way from telling t) and ");
+        self.verdict("w.verdict", kinds);
+        self.sql.push(")");
+    }
+
+    fn verdict(&mut self, column: &str, kinds: &[VerdictKind]) {
+        self.codes(column, kinds.iter().map(|kind| kind.code()));
     }
 
     /// A select of the paths that a hop term means.

@@ -5,14 +5,15 @@
 //! so nothing can come between what is read and what is written.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use foldhash::HashMap;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection as _, FromRow, Row as _};
 
 use crate::model::{
-    Connection, Direction, Endpoint, EvidenceOf, Layer, NatChange, NatKind, Tuple, VerdictKind,
-    VerdictTally,
+    Connection, Direction, Endpoint, EvidenceOf, Hop, Layer, NatChange, NatKind, Tuple,
+    VerdictKind, VerdictTally,
 };
 use crate::store::StoreError;
 use crate::store::endpoint::address_key;
@@ -35,6 +36,8 @@ pub struct UntoldConnection {
     pub host: HostName,
     /// The connection: verdict, translations and tuples are the log's own.
     pub connection: Connection,
+    /// The ways of its packets in original direction, each once, in order of their first packets.
+    pub paths: Vec<Arc<[Hop]>>,
 }
 
 /// What is told of a connection.
@@ -113,6 +116,7 @@ async fn tell_some(
             host_id: row.host,
             host: HostName::clone(&*reader.host(row.host).await?),
             connection: reader.connection_of(row, nat.clone(), Told::No).await?,
+            paths: reader.original_paths(&packets).await?,
         };
         let verdict = reader.told_verdict(&untold.connection, &packets).await?;
         let telling = tell(&untold);
@@ -213,6 +217,24 @@ impl Reader<'_> {
         Ok(tally.deciding(connection.state.was_established()).copied())
     }
 
+    /// The ways of packets in original direction, each once.
+    async fn original_paths(
+        &mut self,
+        packets: &[PacketVerdicts],
+    ) -> Result<Vec<Arc<[Hop]>>, StoreError> {
+        let mut ids: Vec<i64> = Vec::new();
+        for some in packets.iter().filter(|some| some.direction == Direction::Original) {
+            if !ids.contains(&some.path) {
+                ids.push(some.path);
+            }
+        }
+        let mut paths = Vec::with_capacity(ids.len());
+        for id in ids {
+            paths.push(self.path(id).await?);
+        }
+        Ok(paths)
+    }
+
     async fn is_bridge_only(&mut self, path: i64) -> Result<bool, StoreError> {
         Ok(self.path(path).await?.iter().all(|hop| hop.layer == Layer::Bridge))
     }
@@ -311,6 +333,7 @@ async fn put_reply(
     .bind(id)
     .execute(&mut *connection)
     .await?;
+    // The search index may keep what is unlearnt one day: it says who can be meant, never who is.
     for end in [reply.src, reply.dst] {
         if end.addr.is_some() || end.port.is_some() {
             sqlx::query("insert or ignore into endpoint (addr, port, owner) values (?, ?, ?)")

@@ -43,6 +43,22 @@ fn docker_ps_tells_names_and_published_ports() {
 }
 
 #[test]
+fn a_line_of_docker_inspect_is_of_the_container_that_was_asked_for() {
+    let text = "\
+$ sudo docker inspect myredis | grep IPAddress
+    \"IPAddress”:  “172.17.0.5\"
+$ docker inspect -f '{{.NetworkSettings.IPAddress}}' web
+172.17.0.6
+$ docker inspect other | grep Mac
+            \"MacAddress\": \"02:42:ac:11:00:07\",
+";
+    let context = super::facts(text);
+    assert_eq!(&*context.container_at(addr("172.17.0.5")).unwrap().name, "myredis");
+    assert_eq!(&*context.container_at(addr("172.17.0.6")).unwrap().name, "web");
+    assert_eq!(&*context.container_with(mac("02:42:ac:11:00:07")).unwrap().name, "other");
+}
+
+#[test]
 fn a_size_column_does_not_hide_the_name() {
     let text = "\
 CONTAINER ID   IMAGE     COMMAND      CREATED       STATUS       PORTS     NAMES     SIZE

@@ -169,6 +169,23 @@ fn options_of_the_tools_change_nothing() {
 }
 
 #[test]
+fn brief_json_tells_what_it_has() {
+    let text = r#"[{"ifname":"lo","operstate":"UNKNOWN","addr_info":[{"local":"127.0.0.1","prefixlen":8}]},
+{"link":"if2","ifname":"eth0","operstate":"UP","addr_info":[{"local":"10.8.0.2","address":"10.8.0.1","prefixlen":32},{"local":"fe80::1","prefixlen":64}]},{},
+{"ifname":"eth1","operstate":"DOWN","addr_info":[{"local":"10.0.0.5","prefixlen":24,"metric":100,"broadcast":"10.0.0.255","scope":"global","dynamic":true,"label":"eth1"}]}]"#;
+    let facts = facts(text);
+    let nets: Vec<_> = facts.addresses.iter().map(|address| address.net.to_string()).collect();
+    assert_eq!(nets, ["127.0.0.1/8", "10.8.0.2/32", "fe80::1/64", "10.0.0.5/24"]);
+    assert_eq!(
+        &*facts.addresses[3].text,
+        "inet 10.0.0.5/24 metric 100 brd 10.0.0.255 scope global dynamic eth1"
+    );
+    assert!(
+        facts.device(device("eth0")).unwrap().is_up && !facts.device(device("eth1")).unwrap().is_up
+    );
+}
+
+#[test]
 fn neighbours_of_every_tool_agree() {
     let places = |name: &str| {
         let facts = reading(&format!("host/{name}.txt")).facts;

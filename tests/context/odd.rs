@@ -174,8 +174,8 @@ fn large_files_are_read_in_a_moment() {
         let reading = read(&text, name);
         let spent = start.elapsed();
         assert_eq!(reading.facts.fdb.len() + reading.facts.conntrack.len(), 100_000);
-        assert!(spent.as_secs() < 5, "{name} took {spent:?}");
-        eprintln!("{name}: {spent:?}");
+        // Well under a second on an idle machine; what grows faster than its input takes minutes.
+        assert!(spent.as_secs() < 20, "{name} took {spent:?}");
     }
 }
 

@@ -49,6 +49,29 @@ fn port_numbers_become_names() {
     assert_eq!(pasted.facts.fdb[0].bridge, docker0);
 }
 
+/// Nothing says which ports the bridge has, but only they have their addresses in its table.
+#[test]
+fn a_port_is_told_by_its_address_alone() {
+    let text = "\
+$ifconfig
+docker0   Link encap:Ethernet  HWaddr FE:BB:CE:6D:95:40
+veth72x2M5 Link encap:Ethernet  HWaddr FE:BB:CE:6D:95:40
+$ brctl showmacs docker0
+port no mac addr                is local?       ageing timer
+  1     fe:bb:ce:6d:95:40       yes                0.00
+  1     9e:93:85:3f:24:b5       no                 0.31
+";
+    let context = facts(text);
+    let entry = context.port_of(device("docker0"), mac("9e:93:85:3f:24:b5")).unwrap();
+    assert_eq!(entry.port, Some(device("veth72x2M5")));
+    // Two devices with the address: nobody can say which it is.
+    let context = facts(
+        &text
+            .replace("$ brctl", "veth9     Link encap:Ethernet  HWaddr FE:BB:CE:6D:95:40\n$ brctl"),
+    );
+    assert_eq!(context.fdb_entry(mac("9e:93:85:3f:24:b5")).unwrap().port, None);
+}
+
 #[test]
 fn brctl_show_lists_ports_one_below_the_other() {
     let context = merged(&["host/brctl-show.txt"]);

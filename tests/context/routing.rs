@@ -234,11 +234,20 @@ default dev wg0 table 51820 scope link
 }
 
 #[test]
-fn own_nets_hold_own_addresses_only() {
-    let nets = merged(&["host/ip-addr.txt"]).own_nets();
-    assert!(nets.contains(&"172.17.0.1/32".parse::<IpNet>().unwrap()), "{nets:?}");
-    assert!(nets.contains(&"127.0.0.0/8".parse::<IpNet>().unwrap()), "{nets:?}");
-    assert!(!nets.iter().any(|net| net.contains(&addr("172.17.0.5"))));
+fn own_addresses_come_with_their_nets() {
+    let nets = |paths: &[&str]| merged(paths).own_nets();
+    let has = |nets: &[IpNet], net: &str| nets.contains(&net.parse().unwrap());
+    let listed = nets(&["host/ip-addr.txt"]);
+    assert!(
+        has(&listed, "172.17.0.1/16")
+            && has(&listed, "127.0.0.1/8")
+            && has(&listed, "fd00:17::1/64")
+    );
+    // Without `ip addr` the routes tell: table `local` the addresses, table `main` their nets.
+    let routes = nets(&["host/ip-route-all.txt"]);
+    assert!(has(&routes, "172.17.0.1/16") && has(&routes, "192.0.2.1/32"), "{routes:?}");
+    assert!(has(&nets(&["host/ip-route.txt"]), "172.17.0.1/16"));
+    assert!(!routes.iter().any(|net| net.addr() == addr("172.17.0.5")));
     // A local route of another table, as TPROXY wants it, makes nothing the host's own.
     let context = merged(&["host/ip-route-all.txt"]);
     assert!(context.is_own(addr("10.146.22.22")) && !context.is_own(addr("8.8.8.8")));

@@ -20,6 +20,9 @@ const CHAINS: &[(&str, &str)] = &[
     ("filter", "DOCKER-USER"),
 ];
 
+/// A host of which no rules are known.
+pub(crate) const NO_RULES: &str = "another";
+
 /// Rules in each chain.
 const N_RULES: u32 = 4;
 
@@ -60,13 +63,14 @@ pub(crate) fn stands(revision: i64, site: &Site) -> Option<Stands> {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap().into_boxed_str();
     let (table, chain) = (text(table), text(chain));
     if !CHAINS.contains(&(&table, &chain)) {
-        return Some(Stands::Misfit(format!("the rule set has no chain {chain}").into()));
+        let misfit = match kind {
+            SiteKind::Rule(number) => format!("no rule {number} there"),
+            SiteKind::Return(_) | SiteKind::Policy(_) => format!("no chain {chain}"),
+        };
+        return Some(Stands::Misfit(misfit.into()));
     }
     let number = match kind {
-        SiteKind::Rule(number) if *number <= N_RULES => *number,
-        SiteKind::Rule(number) => {
-            return Some(Stands::Misfit(format!("the chain had {number} rules").into()));
-        }
+        SiteKind::Rule(number) => *number,
         SiteKind::Return(_) | SiteKind::Policy(_) => 0,
     };
     Some(Stands::Rule(RuleAt { revision, table, chain, number }))
@@ -101,6 +105,10 @@ pub(crate) async fn tell_ways(
     let mut sites: BTreeSet<(i64, Layer, Arc<Site>)> = BTreeSet::new();
     let mut hosts = BTreeSet::new();
     for way in store.ways().await.unwrap() {
+        if way.host.name == NO_RULES {
+            tellings.ways.push(WayTelling { way: way.id, verdicts: Vec::new() });
+            continue;
+        }
         let verdicts = history.iter().filter_map(|(from, revision, tag)| {
             let kind = judge(&way, tag)?;
             let is_trace = |hop: &&Hop| stands(*revision, &hop.site).is_some();

@@ -6,6 +6,8 @@ mod agree;
 mod arbitrary;
 mod book;
 mod generate;
+mod hits;
+mod migrate;
 mod refuse;
 mod round_trip;
 mod same;

@@ -234,6 +234,17 @@ fn every_column_added_later_is_explained() {
     }
 }
 
+/// A page of packets with what is told of them, as the store asks for it.
+const TOLD_PACKETS: &str =
+    "select p.*, coalesce(t.verdict, w.verdict), exists (select 1 from rule_site)
+    from packet p
+    join way w on w.id = p.way
+    left join boot b on b.host = w.host and b.boot = w.boot
+    left join telling t on t.way = p.way and t.from_us =
+        (select max(x.from_us) from telling x
+            where x.way = p.way and x.from_us <= coalesce(p.wall_us, -9223372036854775808))
+    where p.wall_us is not null order by p.wall_us desc, p.id desc limit 50";
+
 /// Lists must not read whole tables: their plans are searches, or scans in the order of an index.
 #[tokio::test]
 async fn lists_use_indices() {
@@ -263,6 +274,35 @@ async fn lists_use_indices() {
             "SEARCH endpoint USING PRIMARY KEY",
         ),
         ("select * from link where to_end = 1 and to_id = 5", "INDEX link_to"),
+        (TOLD_PACKETS, "SEARCH p USING INDEX packet_wall (wall_us>?)"),
+        (TOLD_PACKETS, "SEARCH t USING PRIMARY KEY (way=? AND from_us=?)"),
+        (TOLD_PACKETS, "SEARCH x USING PRIMARY KEY (way=? AND from_us<?)"),
+        ("select * from v_packets where connection = 7", "SEARCH t USING PRIMARY KEY (way=? AND from_us=?)"),
+        (
+            "select * from v_steps where packet = 7",
+            "SEARCH r USING PRIMARY KEY (host=? AND site=? AND layer=? AND from_us=?)",
+        ),
+        ("select * from connection where untold = 1 order by id limit 5", "USING INDEX connection_untold"),
+        (
+            "select p.id from way_block b cross join packet p
+                on p.id between b.block << 20 and (b.block << 20) + 1048575 and p.way = b.way
+             where b.way = 3 order by b.block desc, p.id desc limit 5",
+            "SEARCH p USING INTEGER PRIMARY KEY",
+        ),
+        (
+            "select p.wall_us from way_minute m cross join packet p
+                on p.wall_us >= max(3, m.minute * 60000000)
+                    and p.wall_us < min(9, (m.minute + 1) * 60000000) and p.way = m.way
+             where m.way = 7 and m.minute >= 0 and m.minute <= 5
+             order by m.minute desc, p.wall_us desc limit 1",
+            "SEARCH p USING INDEX packet_wall (wall_us>? AND wall_us<?)",
+        ),
+        (
+            "select w.id, m.minute / 3, sum(m.packets) from way w
+             cross join way_minute m on m.way = w.id and m.minute >= 4 and m.minute < 9
+             where w.host = 0 group by 1, 2",
+            "SEARCH m USING PRIMARY KEY (way=? AND minute>? AND minute<?)",
+        ),
     ] {
         let plan: Vec<String> = sqlx::query(sqlx::AssertSqlSafe(format!("explain query plan {query}")))
             .fetch_all(&mut sql)

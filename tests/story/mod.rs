@@ -2,8 +2,11 @@
 //!
 //! `UPDATE_EXPECT=1 cargo test story` writes the texts anew. Commit them only if every sentence is true.
 
+mod any;
 mod case;
 mod lines;
+mod made;
+mod parted;
 mod samples;
 
 use expect_test::ExpectFile;

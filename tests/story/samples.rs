@@ -13,12 +13,12 @@ fn folder(name: &str) -> PathBuf {
 }
 
 /// The log alone.
-fn bare(name: &str) -> Case {
+pub(super) fn bare(name: &str) -> Case {
     Case::of(&fs::read_to_string(folder(name).join("kern.kmsg")).unwrap())
 }
 
 /// The log with everything that lies beside it.
-fn whole(name: &str) -> Case {
+pub(super) fn whole(name: &str) -> Case {
     let mut case = bare(name);
     for file in ["iptables.rules", "ebtables.rules"] {
         let text = fs::read_to_string(folder(name).join(file)).unwrap();

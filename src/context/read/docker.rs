@@ -100,6 +100,25 @@ impl Reader {
         true
     }
 
+    /// `"IPAddress": "172.17.0.5",` below `docker inspect NAME | grep IPAddress`, or the address alone.
+    pub(super) fn container_part(&mut self, words: &[&str]) -> bool {
+        let Some(name) = self.hint.container.clone() else { return false };
+        let plain = |word: &str| word.trim_matches(['"', '“', '”', ':', ',']).to_owned();
+        let (key, value) = match words {
+            [value] => ("IPAddress".to_owned(), plain(value)),
+            [key, value] => (plain(key), plain(value)),
+            _ => return false,
+        };
+        let mut container = named(&name);
+        place(&mut container, &Value::Object([(key, Value::String(value))].into_iter().collect()));
+        let is_known = !container.addrs.is_empty() || !container.macs.is_empty();
+        if is_known {
+            self.found(Kind::Containers);
+            self.facts.containers.push(container);
+        }
+        is_known
+    }
+
     /// `0.0.0.0:40000->6379/tcp`, `[::]:8000-8010->8000-8010/udp`; anything else says nothing.
     fn published(&mut self, container: &mut Container, word: &str) {
         let Some((outside, inside)) = word.split_once("->") else { return };

@@ -15,6 +15,8 @@ pub(super) struct Hint {
     pub table: Option<Box<str>>,
     /// The bridge of `brctl showmacs`.
     pub bridge: Option<IfName>,
+    /// The container of `docker inspect NAME`.
+    pub container: Option<Box<str>>,
     /// Whether the command ran inside a container: its output is not about the host.
     pub is_foreign: bool,
 }
@@ -89,10 +91,17 @@ impl Hint {
 
     /// From a line that is a command with or without a prompt: `[root@host ~]# ip -6 route`. None for any other line.
     pub(super) fn of_command(words: &[&str]) -> Option<Self> {
+        // `$ifconfig`: the prompt may stick to the command.
+        let bare: Vec<&str> =
+            words.iter().map(|word| word.trim_start_matches(['$', '#'])).collect();
+        let words: Vec<&str> = bare.into_iter().filter(|word| !word.is_empty()).collect();
         let is_tool = |word: &&str| TOOLS.contains(&base(word));
         let start = words.iter().position(is_tool)?;
-        let is_prompt =
-            start == 0 || words[start - 1].ends_with(['$', '#', '>', '%']) || words[0] == "+";
+        // `root@host:~#`, and headings such as `=== ip addr ===`.
+        let before = start.checked_sub(1).and_then(|place| words.get(place));
+        let is_prompt = before.is_none_or(|word| {
+            word.ends_with(['$', '#', '>', '%']) || word.chars().all(|c| c.is_ascii_punctuation())
+        });
         let command = &words[start..];
         let needs_object = matches!(base(command[0]), "ip" | "bridge" | "brctl" | "docker");
         let has_object = command[1..].iter().any(|word| OBJECTS.contains(word));
@@ -103,7 +112,12 @@ impl Hint {
         }
         let enters = |word: &&str| matches!(base(word), "nsenter" | "exec");
         let is_foreign = command.iter().any(enters) && !command.contains(&"netns");
-        Some(Self { is_foreign, ..Self::of(&command.join(" ")) })
+        let inspect = command.iter().position(|word| *word == "inspect");
+        let asked = inspect.map(|place| &command[place + 1..]).unwrap_or_default();
+        let asked = asked.split(|word| *word == "|").next().and_then(<[&str]>::last);
+        let is_name = |name: &&&str| !name.starts_with(['-', '\'', '"']);
+        let container = asked.filter(is_name).map(|name| (*name).into());
+        Some(Self { container, is_foreign, ..Self::of(&command.join(" ")) })
     }
 
     /// From the name between the arrows of `==> ip-route.txt <==`, as `head` and `tail` print it.
@@ -129,6 +143,7 @@ impl Hint {
             is_ipv6,
             table: table.map(super::route::table_name),
             bridge: following(text, "showmacs").and_then(device),
+            container: None,
             is_foreign: false,
         }
     }

@@ -9,6 +9,7 @@ impl Reader {
     pub(super) fn json(&mut self, number: usize, rest: &str) -> Option<usize> {
         let start = rest.len() - rest.trim_start_matches([' ', '\t']).len();
         let text = &rest[start..];
+        // What begins like JSON and is not costs its line, or an array's rest.
         let used = if let Some(inside) = text.strip_prefix('[') {
             let first = inside.trim_start();
             // `[1795364245.1] [NEW] tcp …` and `[root@host ~]# ip route` begin with a bracket, too.
@@ -17,7 +18,8 @@ impl Reader {
             }
             1 + self.elements(number, inside)
         } else if text.starts_with('{') {
-            self.element(number, text)?
+            let line = text.find('\n').unwrap_or(text.len());
+            self.element(number, text).unwrap_or(line)
         } else {
             return None;
         };
@@ -157,11 +159,16 @@ fn device(value: &Value) -> Vec<String> {
         (_, index) if !index.is_empty() => format!("@if{index}"),
         _ => String::new(),
     };
-    let name = format!("{}{peer}:", word(&value["ifname"]));
+    // `ip -br -j` has neither number nor flags.
+    let flags = match value.get("flags") {
+        Some(flags) => strings(flags).join(","),
+        None if value["operstate"] == "UP" => "UP,LOWER_UP".to_owned(),
+        None => String::new(),
+    };
     let heading = Line::of(value)
-        .add(&format!("{}:", word(&value["ifindex"])))
-        .add(&name)
-        .add(&format!("<{}>", strings(&value["flags"]).join(",")))
+        .add(&format!("{}:", value["ifindex"].as_u64().unwrap_or_default()))
+        .add(&format!("{}{peer}:", word(&value["ifname"])))
+        .add(&format!("<{flags}>"))
         .pairs(&[("mtu", "mtu"), ("qdisc", "qdisc"), ("master", "master"), ("state", "operstate")])
         .pairs(&[("state", "state"), ("priority", "priority"), ("cost", "cost")])
         .pairs(&[("mode", "linkmode"), ("group", "group"), ("qlen", "txqlen")]);
@@ -181,27 +188,36 @@ fn device(value: &Value) -> Vec<String> {
     lines
 }
 
+/// The flags of an address, in the order in which `ip addr` prints them.
+const ADDRESS_FLAGS: &[&str] = &[
+    "secondary",
+    "temporary",
+    "nodad",
+    "optimistic",
+    "dadfailed",
+    "home",
+    "deprecated",
+    "tentative",
+    "dynamic",
+    "mngtmpaddr",
+    "noprefixroute",
+    "autojoin",
+    "stable-privacy",
+];
+
 /// `inet 172.17.42.1/16 brd 172.17.255.255 scope global docker0`.
 fn address(value: &Value) -> String {
     let line = Line::of(value);
+    // `ip -br -j` leaves the family out.
+    let is_ipv6 = word(&value["local"]).contains(':');
+    let family = if is_ipv6 { "inet6" } else { "inet" };
     let line = if value.get("address").is_some() {
-        line.pair(&word(&value["family"]), "local").net("peer", "address", "prefixlen")
+        line.pair(family, "local").net("peer", "address", "prefixlen")
     } else {
-        line.net(&word(&value["family"]), "local", "prefixlen")
+        line.net(family, "local", "prefixlen")
     };
-    let flags = [
-        "secondary",
-        "temporary",
-        "tentative",
-        "deprecated",
-        "home",
-        "nodad",
-        "mngtmpaddr",
-        "noprefixroute",
-        "dynamic",
-    ];
-    let line = line.pairs(&[("brd", "broadcast"), ("any", "anycast"), ("scope", "scope")]);
-    flags.iter().fold(line, |line, flag| line.flag(flag, flag)).value("label").text
+    let line = line.pairs(&[("metric", "metric"), ("brd", "broadcast"), ("scope", "scope")]);
+    ADDRESS_FLAGS.iter().fold(line, |line, flag| line.flag(flag, flag)).value("label").text
 }
 
 /// What a route may say of the connections over it, in the order in which `ip route` prints it.
@@ -229,6 +245,9 @@ fn route(value: &Value) -> Vec<String> {
     line = line.pairs(&[("from", "from"), ("tos", "tos"), ("nhid", "nhid")]);
     line = hop(line).pairs(&[("table", "table"), ("proto", "protocol"), ("scope", "scope")]);
     line = line.pairs(&[("src", "prefsrc"), ("metric", "metric")]).list("flags");
+    if let Some(seconds) = value["expires"].as_u64() {
+        line = line.add(&format!("expires {seconds}sec"));
+    }
     for metrics in value["metrics"].as_array().into_iter().flatten() {
         let given = METRICS.iter().fold(Line::of(metrics), |line, name| line.pair(name, name));
         line = line.add(&given.text);

@@ -61,6 +61,26 @@ pub fn read(text: &str, name: &str) -> Reading {
     reader.finish()
 }
 
+/// How the lines below a device begin, when a paste has lost their blanks.
+const DETAILS: &[&str] = &[
+    "RX",
+    "TX",
+    "RX:",
+    "TX:",
+    "alias",
+    "altname",
+    "bridge",
+    "collisions",
+    "collisions:0",
+    "loop",
+    "macvlan",
+    "tun",
+    "unspec",
+    "veth",
+    "vlan",
+    "vxlan",
+];
+
 /// How many lines a reader complains about.
 const REMARKS: usize = 20;
 
@@ -176,6 +196,7 @@ impl Reader {
             || self.ifconfig_heading(words)
             || self.arp_sentence(words)
             || self.heading(words)
+            || self.container_part(words)
     }
 
     /// `2: eth0: …`, `100: from all …`, `1 02:42:… no 0.82`.
@@ -239,7 +260,7 @@ impl Reader {
                 self.brief_neighbour(words)
             }
             // Counters, limits, kinds of devices: indented below their device, and nothing of it is asked for.
-            Section::Device(_) => raw.starts_with([' ', '\t']),
+            Section::Device(_) => raw.starts_with([' ', '\t']) || DETAILS.contains(&words[0]),
             _ => false,
         }
     }

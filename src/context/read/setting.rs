@@ -3,6 +3,10 @@
 use super::Reader;
 use crate::context::{Kind, Setting};
 
+/// What the names of settings begin with.
+const ROOTS: &[&str] =
+    &["abi", "crypto", "debug", "dev", "fs", "kernel", "net", "sunrpc", "user", "vm"];
+
 impl Reader {
     /// `net.ipv4.ip_forward = 1`, `net/ipv4/ip_forward=1`, `/proc/sys/net/ipv4/ip_forward:1`.
     pub(super) fn setting_line(&mut self, words: &[&str]) -> bool {
@@ -13,7 +17,7 @@ impl Reader {
         let (name, value) = (name.trim(), value.trim());
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
         let Some(first) = name.find(['.', '/']) else { return false };
-        if first == 0 || !name.chars().all(is_plain) {
+        if !ROOTS.contains(&&name[..first]) || !name.chars().all(is_plain) {
             return false;
         }
         self.found(Kind::Settings);

@@ -183,7 +183,7 @@ pub(crate) fn basis(scene: &Scene<'_, '_>) -> Phrase {
     for revision in used(scene) {
         let name = match taken(scene, revision) {
             Some(taken) => format!("the rules of {taken}"),
-            None => "rules of which nobody knows when they held".to_owned(),
+            None => "rules without a date".to_owned(),
         };
         if named.insert(name.clone()) {
             parts.push(Phrase::text(name));

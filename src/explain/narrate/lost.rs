@@ -34,6 +34,20 @@ pub(crate) enum ReasonKind {
     Listener,
 }
 
+impl ReasonKind {
+    /// How it was lost, in a few words.
+    pub(crate) fn brief(self) -> Option<&'static str> {
+        match self {
+            Self::Route => Some("for want of a route"),
+            Self::ReversePath => Some("to the reverse path filter"),
+            Self::Forwarding => Some("because forwarding is off"),
+            Self::TimeToLive => Some("because its time to live was up"),
+            Self::Source => Some("because it claims to come from this host itself"),
+            Self::Conntrack | Self::Neighbour | Self::Silent | Self::Listener => None,
+        }
+    }
+}
+
 /// What the host's context says of a reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Odds {
@@ -61,10 +75,15 @@ pub(crate) fn where_lost(
     }
     Some(match account.hook(step)? {
         Hook::Brouting => return None,
-        Hook::Prerouting => match destination(account, step) {
-            Some(dst) if scene.is_own(dst) => "it was lost on its way to INPUT",
-            _ => "it was lost at routing or before FORWARD",
-        },
+        Hook::Prerouting => {
+            let to_host = destination(account, step).is_some_and(|dst| scene.is_own(dst));
+            match (to_host, prints_behind(scene)) {
+                (true, true) => "it was lost on its way to INPUT",
+                (true, false) => "it seems to have been lost on its way to INPUT",
+                (false, true) => "it was lost at routing or before FORWARD",
+                (false, false) => "it seems to have been lost at routing or before FORWARD",
+            }
+        }
         Hook::Input => "it was lost between INPUT and the program it was for",
         Hook::Forward => "it was lost between FORWARD and POSTROUTING",
         Hook::Output => "it was lost between OUTPUT and POSTROUTING",
@@ -95,6 +114,16 @@ fn is_end_of_raw(account: &Account<'_>, step: usize) -> bool {
     account.table(step) == Some(Table::Raw)
         && told.misfit.is_none()
         && matches!(&*told.step.hop.site, Site::Trace { kind: SiteKind::Policy(_), .. })
+}
+
+/// Whether a line of another packet shows that the chains behind routing print lines.
+fn prints_behind(scene: &Scene<'_, '_>) -> bool {
+    let behind = |account: &Account<'_>| {
+        let steps = account.packet.steps.iter().zip(&account.hooks);
+        let mut ip = steps.filter(|(step, _)| step.hop.layer != Layer::Bridge);
+        ip.any(|(_, hook)| matches!(hook, Some(Hook::Forward | Hook::Input)))
+    };
+    scene.accounts.iter().any(behind)
 }
 
 /// Where the packet was to go after this step: DNAT may have given it a destination that no line shows.
@@ -317,10 +346,7 @@ impl Case<'_, '_, '_> {
 
     /// A table prints lines only once somebody has put it to use.
     fn silent(&self) -> Option<Reason> {
-        let goes_on = self.scene.accounts.iter().any(|account| {
-            account.hooks.iter().flatten().any(|hook| matches!(hook, Hook::Forward | Hook::Input))
-        });
-        (!goes_on).then(|| Reason {
+        (!prints_behind(self.scene)).then(|| Reason {
             kind: ReasonKind::Silent,
             odds: Odds::Possible,
             sentence: Phrase::text(
