@@ -226,6 +226,10 @@ fn old_and_handmade_options() {
         ("-j MARK --xor-mark 0xf", " => MARK 0xf/0x0"),
         ("-j MARK --set-mark twelve", " => MARK"),
         ("-j ULOG --ulog-prefix 'a b'", " => passes <ULOG --ulog-prefix 'a b'> prefix \"a b\""),
+        (
+            "-p udp -m policy --dir in --pol ipsec --proto esp -j DROP",
+            "proto 17; <-m policy --dir in --pol ipsec --proto esp> => DROP",
+        ),
         ("-j IN", " => jump IN"),
         ("-j OUT --with x", " => other <OUT --with x>"),
         (
@@ -358,4 +362,61 @@ table ip6 t {
     assert_eq!(rules(0, 1), ["jump a"]);
     assert_eq!(rules(1, 0), ["ip6 saddr fe80::/10 accept comment \"link { local\""]);
     assert_eq!(reading.sets[0].tables[0].chains[0].policy, Some(Policy::Accept));
+}
+
+#[test]
+fn nft_of_other_versions() {
+    let rule = |text: &str| {
+        let text = format!("table inet t {{\n\tchain c {{\n\t\t{text}\n\t}}\n}}\n");
+        let reading = read(&text, "");
+        assert_eq!(reading.remarks, [], "{text}");
+        describe::describe(&reading.sets[0].tables[0].chains[0].rules[0])
+    };
+    for (text, expected) in [
+        ("tcp flags & (fin | syn | rst | ack) == syn jump x", "proto 6; flags 0x2/0x17 => jump x"),
+        ("tcp flags & (syn|ack) == 0 drop", "proto 6; flags 0x0/0x12 => DROP"),
+        ("tcp flags == syn drop", "proto 6; flags 0x2/0xff => DROP"),
+        ("tcp flags ! syn drop", "proto 6; not flags 0x2/0x2 => DROP"),
+        ("meta mark and 0xff != 0x10 accept", "not mark 0x10/0xff => ACCEPT"),
+        ("meta mark set meta mark & 0xffff00ff | 0x100", " => MARK 0x100/0xff00"),
+        ("meta mark set mark and 0xffffff00 xor 0x5", " => MARK 0x5/0xff"),
+        ("meta mark set ct mark & 0xff counter", " => MARK"),
+        (
+            "meta l4proto { tcp, udp } flow add @ft",
+            "<meta l4proto { tcp, udp }> => passes <flow add @ft>",
+        ),
+        (
+            "ip saddr 10.0.0.1 ct count over 20 reject",
+            "type 0x0800; src 10.0.0.1; <ct count over 20> => REJECT",
+        ),
+        (
+            "ip daddr 1.2.3.4 tcp dport 80 dnat ip to 10.0.0.5:8080",
+            "type 0x0800; dst 1.2.3.4; proto 6; dport 80 => DNAT 10.0.0.5:8080",
+        ),
+        (
+            "tcp dport 80 tproxy ip to 127.0.0.1:5 meta mark set 1 accept",
+            "proto 6; dport 80 => TPROXY + MARK 0x1/0xffffffff + ACCEPT",
+        ),
+        ("queue flags bypass to 5", " => NFQUEUE Some(5) bypass"),
+        ("queue to numgen inc mod 4", " => NFQUEUE None"),
+        ("queue num 1-3", " => NFQUEUE None"),
+        ("queue", " => NFQUEUE Some(0)"),
+        (
+            "tcp dport 22 meter s size 9 { ip saddr limit rate 3/minute } accept",
+            "proto 6; dport 22; <meter s size 9 { ip saddr limit rate 3/minute }> => ACCEPT",
+        ),
+        ("rt ip6 nexthop fe80::1 drop", "<rt ip6 nexthop fe80::1> => DROP"),
+        ("meta time \"2020\" - \"2021\" drop", "<meta time \"2020\" - \"2021\"> => DROP"),
+        (
+            "log prefix \"b: \" level debug flags tcp sequence,options flags ip options drop",
+            " => LOG + DROP prefix \"b: \" (as chain end)",
+        ),
+        ("icmp type redirect drop", "proto 1; icmp 5 code 0..255 => DROP"),
+        ("ct status dnat accept", "<ct status dnat> => ACCEPT"),
+        ("ip ttl <= 5 drop", "type 0x0800; ttl 0..5 => DROP"),
+        ("masquerade fully-random", " => MASQUERADE"),
+        ("counter log drop", " => LOG + DROP prefix \"\" (as chain end)"),
+    ] {
+        assert_eq!(rule(text), expected, "{text}");
+    }
 }

@@ -62,12 +62,12 @@ struct Reader<'w, 't> {
     parsed: Parsed,
 }
 
-/// Whether a word is an option of iptables itself, not of a module or target.
+/// Whether a word is an option of iptables itself, not of a module or target. `--proto` is not here: it is one of
+/// `-m policy`, too.
 fn is_own(word: &Word<'_>) -> bool {
-    const OWN: [&str; 22] = [
+    const OWN: [&str; 21] = [
         "-p",
         "--protocol",
-        "--proto",
         "-s",
         "--source",
         "--src",
