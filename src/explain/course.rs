@@ -55,14 +55,18 @@ pub(super) struct Course<'a, 'm> {
 impl Known<'_> {
     /// Its place; none for the end of a user chain.
     pub(super) fn place(&self) -> Option<RulePlace> {
-        let Found { table, chain, spot, .. } = self.found;
-        (spot != Spot::End).then(|| RulePlace {
+        (self.found.spot != Spot::End).then(|| self.spot())
+    }
+
+    /// Its place, with number 0 for a policy and for the end of a user chain.
+    pub(super) fn spot(&self) -> RulePlace {
+        RulePlace {
             revision: self.revision.id,
             family: self.revision.rules.family,
-            table: table.name.clone(),
-            chain: chain.name.clone(),
+            table: self.found.table.name.clone(),
+            chain: self.found.chain.name.clone(),
             number: self.found.number(),
-        })
+        }
     }
 
     /// Its text; none for the end of a user chain.

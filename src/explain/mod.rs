@@ -36,7 +36,7 @@ pub use infer::infer;
 pub use judge::judge;
 pub(crate) use judge::judge_packet;
 pub use nat::nat_kind;
-pub use tell::tell;
+pub use tell::{Stands, stands, tell};
 pub use told::{Distrust, Inferred, InferredAt, Lore, RulePlace, ToldStep, ToldVerdict};
 
 pub use compare::{diff, diff_rules};

@@ -1,8 +1,8 @@
 //! The rule at every step, and how deep in user chains the step is.
 
 use super::course::{Candidate, Course, Glance, Stand};
-use crate::explain::{Lore, ToldStep};
-use crate::model::{Packet, Step};
+use crate::explain::{Lore, RulePlace, ToldStep};
+use crate::model::{Hop, Packet, Step};
 use crate::rulebook::{Misfit, Rule, Spot, Test};
 
 /// Says of every step of a packet which rule it stands for. One told step for each step, in their order.
@@ -40,6 +40,30 @@ fn told<'a>(course: &Course<'_, '_>, index: usize, step: &'a Step) -> ToldStep<'
         }
     }
     told
+}
+
+/// What stands in the rule book at a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stands {
+    /// No rule set is for such a line.
+    Silent,
+    /// This rule; number 0 for a policy, and for the end of a user chain.
+    At(RulePlace),
+    /// The rule book's text is not used: why.
+    Misfit(Box<str>),
+}
+
+/// Says of every place of a way which rule it stands for, from places and devices alone. One for each, in their order.
+pub fn stands(path: &[Hop], lore: Lore<'_>) -> Vec<Stands> {
+    let glances = path.iter().map(|hop| Glance { hop, header: None }).collect();
+    let course = Course::of(glances, lore);
+    let stands = course.stands.iter().map(|stand| match stand {
+        Stand::Silent => Stands::Silent,
+        Stand::Misfit(why) => Stands::Misfit(why.clone()),
+        Stand::OneOf(rules) => Stands::Misfit(several(rules)),
+        Stand::At(known) => Stands::At(known.spot()),
+    });
+    stands.collect()
 }
 
 /// The mark that a rule's conditions name.
