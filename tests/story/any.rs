@@ -1,5 +1,7 @@
 //! Stories and comparisons of any packets with any rules: nothing panics, nothing unsafe is printed, no line is too wide.
 
+use std::fmt::Write;
+
 use proptest::prelude::*;
 use tracecol::explain::{diff, story};
 use tracecol::render::{self, Text};
@@ -97,19 +99,17 @@ fn log(lines: &[(usize, u8, u32, usize, usize, u32)]) -> String {
 fn rule_text(rules: &[(usize, usize, usize)]) -> String {
     let mut text = String::new();
     for table in ["raw", "mangle", "nat", "filter"] {
-        text.push_str(&format!("*{table}\n"));
+        writeln!(text, "*{table}").unwrap();
         for hook in ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"] {
             let policy = if hook == "INPUT" { "DROP" } else { "ACCEPT" };
-            text.push_str(&format!(":{hook} {policy} [0:0]\n"));
+            writeln!(text, ":{hook} {policy} [0:0]").unwrap();
         }
         text.push_str(":DOCKER - [0:0]\n:deep - [0:0]\n");
         for (chain, condition, target) in rules {
             let (of, name) = CHAINS[*chain].split_once(':').unwrap();
             if of == table {
-                text.push_str(&format!(
-                    "-A {name} {} -j {}\n",
-                    CONDITIONS[*condition], TARGETS[*target]
-                ));
+                let (condition, target) = (CONDITIONS[*condition], TARGETS[*target]);
+                writeln!(text, "-A {name} {condition} -j {target}").unwrap();
             }
         }
         text.push_str("COMMIT\n");

@@ -59,29 +59,26 @@ fn knock() -> Log {
 #[test]
 fn a_policy_drops_what_several_rules_nearly_let_in() {
     let case = Case::of(&knock().text).rules(WEB, "iptables.rules", None).told();
-    check(&case.subject(0), expect_file!["told/near-misses.txt"]);
+    check(&case.subject(0), &expect_file!["told/near-misses.txt"]);
 }
 
 #[test]
 fn a_stale_snapshot_is_said_and_not_used() {
     let short = WEB.replace("-A INPUT -p icmp -j ACCEPT\n", "");
     let case = Case::of(&knock().text).rules(&short, "iptables.rules", None).told();
-    check(&case.subject(0), expect_file!["told/stale.txt"]);
+    check(&case.subject(0), &expect_file!["told/stale.txt"]);
 }
 
 #[test]
 fn a_snapshot_taken_later_is_a_doubt() {
     let packet = Walker { dport: 6380, ..Walker::default() };
-    let mut log = String::new();
     let mut lines = Log::default();
     lines.trace("filter:INPUT:policy:8", "IN=eth0 OUT=", packet);
     let payload = lines.text.split_once(';').unwrap().1;
-    log.push_str(&format!(
-        "2026-11-22T13:07:02.000000+00:00 gate kernel: [ 1000.000009] {payload}"
-    ));
+    let log = format!("2026-11-22T13:07:02.000000+00:00 gate kernel: [ 1000.000009] {payload}");
     let taken = WallTime(1_795_353_002_000_000);
     let case = Case::of(&log).rules(WEB, "iptables.rules", Some((taken, "13:10:02"))).told();
-    check(&case.subject(0), expect_file!["told/later-snapshot.txt"]);
+    check(&case.subject(0), &expect_file!["told/later-snapshot.txt"]);
 }
 
 const KUBE: &str = "\
@@ -128,7 +125,7 @@ fn a_mark_set_here_is_the_reason_of_a_drop_there() {
         .trace("filter:INPUT:rule:1", input, marked)
         .trace("filter:KUBE-FIREWALL:rule:2", input, marked);
     let case = Case::of(&log.text).rules(KUBE, "iptables.rules", None).told();
-    check(&case.subject(0), expect_file!["told/kube-mark-drop.txt"]);
+    check(&case.subject(0), &expect_file!["told/kube-mark-drop.txt"]);
 }
 
 const ROUTER: &str = "\
@@ -166,7 +163,7 @@ fn vanished() -> Log {
 #[test]
 fn a_packet_lost_at_routing_without_context() {
     let case = Case::of(&vanished().text).rules(ROUTER, "iptables.rules", None).told();
-    check(&case.subject(0), expect_file!["told/lost-bare.txt"]);
+    check(&case.subject(0), &expect_file!["told/lost-bare.txt"]);
 }
 
 #[test]
@@ -183,7 +180,7 @@ fn a_packet_lost_at_routing_with_context() {
             "sysctl.txt",
         )
         .told();
-    check(&case.subject(0), expect_file!["told/lost-reverse-path.txt"]);
+    check(&case.subject(0), &expect_file!["told/lost-reverse-path.txt"]);
 }
 
 #[test]
@@ -219,7 +216,7 @@ COMMIT
         .trace("filter:DOCKER-ISOLATION-STAGE-1:rule:1", way, packet)
         .trace("filter:DOCKER-ISOLATION-STAGE-2:rule:1", way, packet);
     let case = Case::of(&log.text).rules(rules, "iptables.rules", None).told();
-    check(&case.subject(0), expect_file!["told/docker-isolation.txt"]);
+    check(&case.subject(0), &expect_file!["told/docker-isolation.txt"]);
 }
 
 #[test]
@@ -249,7 +246,7 @@ COMMIT
         Walker { dport: 23, ..Walker::default() },
     );
     let case = Case::of(&log.text).rules(rules, "iptables.rules", None).told();
-    check(&case.subject(0), expect_file!["told/ufw-block.txt"]);
+    check(&case.subject(0), &expect_file!["told/ufw-block.txt"]);
 }
 
 #[test]
@@ -272,7 +269,7 @@ COMMIT
         Walker { src: "2001:db8:1::5", dst: "2001:db8:2::7", ttl: 63, ..Walker::default() };
     log.trace("filter:FORWARD:rule:1", way, packet).trace("filter:guard:rule:2", way, packet);
     let case = Case::of(&log.text).rules(rules, "ip6tables.rules", None).told();
-    check(&case.subject(0), expect_file!["told/ip6-reject.txt"]);
+    check(&case.subject(0), &expect_file!["told/ip6-reject.txt"]);
 }
 
 #[test]
@@ -305,7 +302,7 @@ COMMIT
         .trace("filter:allow:return:2", way, packet)
         .trace("mangle:POSTROUTING:policy:1", way, packet);
     let case = Case::of(&log.text).rules(rules, "iptables.rules", None).told();
-    check(&case.subject(0), expect_file!["told/accept-without-conditions.txt"]);
+    check(&case.subject(0), &expect_file!["told/accept-without-conditions.txt"]);
 }
 
 #[test]
@@ -336,8 +333,8 @@ COMMIT
         .trace("nat:PREROUTING:policy:2", input, mail)
         .trace("filter:INPUT:rule:1", input, mail);
     let case = Case::of(&log.text).rules(rules, "iptables.rules", None).told();
-    check(&case.subject(0), expect_file!["told/redirect.txt"]);
-    check(&case.subject(1), expect_file!["told/queue.txt"]);
+    check(&case.subject(0), &expect_file!["told/redirect.txt"]);
+    check(&case.subject(1), &expect_file!["told/queue.txt"]);
 }
 
 #[test]
@@ -356,7 +353,7 @@ COMMIT
     let way = "IN=eth0 OUT=eth1 MAC=00:50:56:a6:99:f1:00:50:56:a6:22:7d:08:00";
     log.trace("filter:FORWARD:rule:2", way, Walker { ttl: 63, ..Walker::default() });
     let case = Case::of(&log.text).rules(rules, "iptables.rules", None).told();
-    check(&case.subject(0), expect_file!["told/behind.txt"]);
+    check(&case.subject(0), &expect_file!["told/behind.txt"]);
 }
 
 #[test]
@@ -379,7 +376,7 @@ COMMIT
         Walker::default(),
     );
     let case = Case::of(&log.text).rules(rules, "iptables.rules", None).told();
-    check(&case.subject(0), expect_file!["told/hostile.txt"]);
+    check(&case.subject(0), &expect_file!["told/hostile.txt"]);
 }
 
 #[test]
@@ -428,5 +425,5 @@ COMMIT
         .trace("raw:PREROUTING:policy:3", "IN=wan0 OUT=", reply)
         .trace("filter:FORWARD:policy:1", back, home);
     let case = Case::of(&log.text).rules(rules, "iptables.rules", None).told();
-    check(&case.subject(0), expect_file!["told/masquerade.txt"]);
+    check(&case.subject(0), &expect_file!["told/masquerade.txt"]);
 }

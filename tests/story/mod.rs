@@ -14,7 +14,7 @@ use tracecol::explain::{Subject, story};
 use tracecol::render;
 
 /// Checks a story as it is printed at 80 and at 200 columns.
-fn check(subject: &Subject<'_>, expected: ExpectFile) {
+fn check(subject: &Subject<'_>, expected: &ExpectFile) {
     let story = story(subject);
     let narrow = render::story(&story, 80, true);
     let wide = render::story(&story, 200, false);

@@ -13,7 +13,7 @@ use super::case::Case;
 use super::lines::{Log, Walker};
 use super::samples::{bare, whole};
 
-fn check(left: &Subject<'_>, right: &Subject<'_>, expected: ExpectFile) {
+fn check(left: &Subject<'_>, right: &Subject<'_>, expected: &ExpectFile) {
     let diff = diff(left, right);
     let narrow = render::diff(&diff, 80);
     let wide = render::diff(&diff, 200);
@@ -29,26 +29,26 @@ fn check(left: &Subject<'_>, right: &Subject<'_>, expected: ExpectFile) {
 #[test]
 fn a_link_parts_two_containers() {
     let (linked, dropped) = (whole("case3-icc-off-linked"), whole("case3-icc-off-dropped"));
-    check(&linked.subject(0), &dropped.subject(0), expect_file!["told/diff-linked.txt"]);
+    check(&linked.subject(0), &dropped.subject(0), &expect_file!["told/diff-linked.txt"]);
 }
 
 #[test]
 fn two_ways_part_without_rules_too() {
     let (linked, dropped) = (bare("case3-icc-off-linked"), bare("case3-icc-off-dropped"));
     let (linked, dropped) = (linked.told(), dropped.told());
-    check(&linked.subject(0), &dropped.subject(0), expect_file!["told/diff-bare.txt"]);
+    check(&linked.subject(0), &dropped.subject(0), &expect_file!["told/diff-bare.txt"]);
 }
 
 #[test]
 fn a_connection_against_itself() {
     let case = whole("case3-container-to-container");
-    check(&case.subject(0), &case.subject(0), expect_file!["told/diff-same.txt"]);
+    check(&case.subject(0), &case.subject(0), &expect_file!["told/diff-same.txt"]);
 }
 
 #[test]
 fn routed_against_local() {
     let (remote, local) = (whole("case1-remote"), whole("case2-localhost-proxy"));
-    check(&remote.subject(0), &local.subject(0), expect_file!["told/diff-remote-local.txt"]);
+    check(&remote.subject(0), &local.subject(0), &expect_file!["told/diff-remote-local.txt"]);
 }
 
 const OFFICE: &str = "\
@@ -74,8 +74,8 @@ fn office() -> Case {
 #[test]
 fn a_rule_parts_two_senders() {
     let case = office();
-    check(&case.subject(0), &case.subject(1), expect_file!["told/diff-rule-policy.txt"]);
-    check(&case.packet(0), &case.packet(1), expect_file!["told/diff-packets.txt"]);
+    check(&case.subject(0), &case.subject(1), &expect_file!["told/diff-rule-policy.txt"]);
+    check(&case.packet(0), &case.packet(1), &expect_file!["told/diff-packets.txt"]);
 }
 
 fn moment(text: &str) -> Moment {
