@@ -8,7 +8,7 @@ use super::course::{Candidate, Course, Glance, Known, Stand};
 use super::walk_on::{Outcome, walk_on};
 use crate::explain::{Lore, ToldVerdict};
 use crate::model::{
-    Hook, Hop, IfName, Layer, Site, Stop, Table, Verdict, VerdictEvidence, VerdictKind,
+    Hook, Hop, IfName, Layer, Packet, Site, Stop, Table, Verdict, VerdictEvidence, VerdictKind,
 };
 use crate::rulebook::{Dialect, Spot, Target};
 
@@ -16,6 +16,24 @@ use crate::rulebook::{Dialect, Spot, Target};
 /// that is asked of the path, so that every packet of one way has one verdict.
 pub fn judge(path: &[Hop], verdict: &Verdict, lore: Lore<'_>) -> ToldVerdict {
     let glances = path.iter().map(|hop| Glance { hop, header: None }).collect();
+    judge_glances(path, glances, verdict, lore)
+}
+
+/// The verdict on one packet, for which its headers are asked as well: of several rules that may have decided over
+/// packets of its way, they may leave one.
+pub(crate) fn judge_packet(packet: &Packet, lore: Lore<'_>) -> ToldVerdict {
+    let path: Vec<Hop> = packet.steps.iter().map(|step| step.hop.clone()).collect();
+    let steps = packet.steps.iter();
+    let glances = steps.map(|step| Glance { hop: &step.hop, header: Some(&step.header) }).collect();
+    judge_glances(&path, glances, &packet.verdict, lore)
+}
+
+fn judge_glances(
+    path: &[Hop],
+    glances: Vec<Glance<'_>>,
+    verdict: &Verdict,
+    lore: Lore<'_>,
+) -> ToldVerdict {
     let course = Course::of(glances, lore);
     let case = Case { path, verdict, course: &course };
     let told = case.judge();

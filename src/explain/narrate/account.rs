@@ -3,14 +3,16 @@
 use std::net::IpAddr;
 
 use crate::context::HostContext;
-use crate::explain::{Inferred, Lore, RulePlace, Seen, Subject, ToldStep, infer, judge, tell};
+use crate::explain::{
+    Inferred, Lore, RulePlace, Seen, Subject, ToldStep, infer, judge_packet, tell,
+};
 use crate::model::{
     Connection, Header, Hook, Hop, Layer, NatChange, NatKind, Network, Packet, PacketKey, Site,
-    Table,
+    Table, VerdictKind,
 };
 use crate::rulebook::{Chain, Family, Policy, Rule, RuleSet, Sight, Target};
 
-use super::names::socket;
+use super::names::{lossy, socket};
 
 /// A packet with everything that is known of its steps.
 #[derive(Debug, Clone)]
@@ -46,6 +48,11 @@ pub(crate) struct End {
 }
 
 impl End {
+    /// Whether a rule behind that of the step decided, and it is not known which.
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_beyond && self.place.is_none()
+    }
+
     pub(crate) fn is_policy(&self) -> bool {
         self.place.as_ref().is_some_and(|place| place.number == 0)
     }
@@ -92,10 +99,14 @@ impl<'a> Account<'a> {
             target: told.target.clone(),
             is_beyond: false,
         };
-        let path: Vec<Hop> = steps.iter().map(|step| step.hop.clone()).collect();
-        let judged = judge(&path, &self.packet.verdict, self.lore);
+        let judged = judge_packet(self.packet, self.lore);
         let is_same =
             judged.verdict.kind == self.packet.verdict.kind && judged.verdict.site.as_ref() == hop;
+        // Of the rules behind a LOG rule several may have decided, all alike.
+        if is_same && judged.place.is_none() && is_log(&told.step.hop.site) {
+            (end.place, end.rule, end.target) = (None, None, None);
+            end.is_beyond = judged.verdict.kind != VerdictKind::Unknown;
+        }
         if let Some(place) =
             judged.place.filter(|place| is_same && end.place.as_ref() != Some(place))
         {
@@ -171,6 +182,16 @@ impl<'a> Account<'a> {
         self.chain_at(self.told.get(step)?.place.as_ref()?)
     }
 
+    /// The name of the chain that called the user chain of a step, when its line is there.
+    pub(crate) fn caller(&self, step: usize) -> Option<String> {
+        let depth = self.told.get(step)?.depth;
+        let caller = self.told[..step].iter().rfind(|told| told.depth + 1 == depth)?;
+        match &*caller.step.hop.site {
+            Site::Trace { chain, .. } => Some(lossy(chain)),
+            Site::Log { .. } | Site::Bridge { .. } | Site::BridgeLog { .. } => None,
+        }
+    }
+
     /// The rule that a step stands for; none for policies and chain ends.
     pub(crate) fn rule(&self, step: usize) -> Option<&'a Rule> {
         let number = self.told.get(step)?.place.as_ref()?.number;
@@ -208,6 +229,11 @@ impl<'a> Account<'a> {
         let hop = &self.packet.steps.get(step)?.hop;
         connection?.nat.iter().find(|change| change.site.as_ref() == Some(hop))
     }
+}
+
+/// Whether a line tells its rule by a prefix alone.
+pub(crate) fn is_log(site: &Site) -> bool {
+    matches!(site, Site::Log { .. } | Site::BridgeLog { .. })
 }
 
 /// Whether a translation is of the destination.

@@ -68,10 +68,20 @@ fn translation(scene: &Scene<'_, '_>, change: &NatChange) -> Phrase {
     };
     match change.evidence {
         EvidenceOf::Observed => phrase.say("."),
+        EvidenceOf::Inferred if is_seen(scene, change) => phrase.say(
+            ": its lines show it, and no line of the nat table stands between. Rules of nf_tables print none.",
+        ),
         EvidenceOf::Inferred => {
             phrase.say("; no line shows it, it follows from the other direction.")
         }
     }
+}
+
+/// Whether two lines of the connection's first packet show a translation.
+fn is_seen(scene: &Scene<'_, '_>, change: &NatChange) -> bool {
+    let first = scene.accounts.iter().filter(|account| account.is_first(scene.connection()));
+    let mut rewrites = first.flat_map(|account| &account.rewrites);
+    rewrites.any(|rewrite| rewrite.is_source != is_destination(change.kind))
 }
 
 /// Packets of the connection that ended otherwise than it did.

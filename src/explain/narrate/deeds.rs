@@ -21,7 +21,7 @@ pub(crate) fn deeds(
 ) -> Vec<Phrase> {
     let mut said = Vec::new();
     said.extend(starts_trace(account, step, known));
-    said.extend(kept_rewrite(account, step));
+    said.extend(kept_rewrite(account, step, connection));
     said.extend(prints_as_end(account, step));
     said.extend(act(account, step, known));
     said.extend(account.rewrites.iter().filter(|one| one.by == Some(step)).map(rewritten));
@@ -67,7 +67,11 @@ fn is_first_raw(account: &Account<'_>, step: usize) -> bool {
 }
 
 /// Addresses that differ without a line of the nat table between: conntrack does again what that did once.
-fn kept_rewrite(account: &Account<'_>, step: usize) -> Option<Phrase> {
+fn kept_rewrite(
+    account: &Account<'_>,
+    step: usize,
+    connection: Option<&Connection>,
+) -> Option<Phrase> {
     let is_told = account
         .inferred
         .iter()
@@ -75,6 +79,11 @@ fn kept_rewrite(account: &Account<'_>, step: usize) -> Option<Phrase> {
     let mut here = account.rewrites.iter().filter(|one| one.seen_at == step && one.by.is_none());
     let rewrite = here.next().filter(|_| !is_told)?;
     let side = if rewrite.is_source { "source" } else { "destination" };
+    if account.is_first(connection) {
+        return Some(Phrase::text(format!(
+            "Its {side} is rewritten, and no line of the nat table stands between: rules of nf_tables print none."
+        )));
+    }
     Some(Phrase::text(format!(
         "Its {side} is rewritten as the connection's first packet's was; the nat table is not asked again."
     )))
@@ -129,7 +138,7 @@ fn act(account: &Account<'_>, step: usize, known: &mut BTreeSet<String>) -> Opti
         Target::Notrack => Some(Phrase::text("conntrack is told how to treat it.")),
         Target::Trace => Some(Phrase::text("It is traced already; the rule changes nothing.")),
         Target::Dnat { to } => planned(account, step, "destination", to.as_deref()),
-        Target::Redirect { to } => redirect(account, step, to.as_deref()),
+        Target::Redirect { to } => Some(redirect(account, step, to.as_deref())),
         Target::Netmap { to } => {
             planned(account, step, "network part of the address", to.as_deref())
         }
@@ -254,7 +263,12 @@ fn mark(account: &Account<'_>, step: usize, set: Option<(u32, u32)>) -> Option<P
             let phrase = Phrase::text("Marked: ");
             Some(phrase.rewritten(format!("0x{old:x}"), format!("0x{new:x}")).say("."))
         }
-        Some(_) => Some(Phrase::text(format!("Marked 0x{old:x}, as it was already."))),
+        Some(new) => Some(Phrase::text(match set {
+            Some((value, mask)) if (old & !mask) ^ value != new => {
+                format!("The mark stays 0x{old:x} on the lines that follow.")
+            }
+            _ => format!("Marked 0x{old:x}, as it was already."),
+        })),
         None => Some(Phrase::text("Marked.")),
     }
 }
@@ -288,12 +302,12 @@ fn planned(account: &Account<'_>, step: usize, what: &str, to: Option<&str>) -> 
     })
 }
 
-fn redirect(account: &Account<'_>, step: usize, to: Option<&str>) -> Option<Phrase> {
+fn redirect(account: &Account<'_>, step: usize, to: Option<&str>) -> Phrase {
     if account.rewrites.iter().any(|rewrite| rewrite.by == Some(step)) {
-        return Some(Phrase::text("Redirected to this host itself."));
+        return Phrase::text("Redirected to this host itself.");
     }
     let port = to.map_or_else(String::new, |port| format!(", port {port}"));
-    Some(Phrase::text(format!("Redirected to this host itself{port}.")))
+    Phrase::text(format!("Redirected to this host itself{port}."))
 }
 
 /// `Destination 10.146.22.21:40000 → 172.17.0.5:6379.`
