@@ -169,7 +169,7 @@ impl Epoch {
                 family: revision.rules.family,
                 table,
                 chain,
-                sentence: evidence.sentences.into_iter().next().unwrap_or_default(),
+                sentence: evidence.sentence(),
                 snapshot: revision.name.clone(),
                 from,
                 until,
@@ -188,6 +188,12 @@ struct Evidence {
 }
 
 impl Evidence {
+    /// The shortest sentence is the plainest: `the chain had 4 rules, the snapshot has 3`.
+    fn sentence(&self) -> Box<str> {
+        let shortest = self.sentences.iter().min_by_key(|sentence| sentence.len());
+        shortest.cloned().unwrap_or_default()
+    }
+
     /// From when to when the chain is not used; `taken` is the time at which it was sure.
     fn range(&self, taken: Option<WallTime>, epoch: Epoch) -> (Option<WallTime>, Option<WallTime>) {
         let (Some(taken), true) = (taken, self.seen.iter().all(Option::is_some)) else {

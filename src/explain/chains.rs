@@ -146,7 +146,11 @@ impl<'a> Walk<'a> {
         }
         match self.frames.iter().find(|frame| frame.chain == chain) {
             Some(frame) => frame.at.is_none_or(|at| number(kind) > at),
-            None => self.jumped_at.is_some() || self.root.is_none(),
+            None => {
+                // A built-in chain that was left for good comes back with its policy alone.
+                let is_policy = hook.is_some() && matches!(kind, SiteKind::Policy(_));
+                self.jumped_at.is_some() || self.root.is_none() || is_policy
+            }
         }
     }
 
@@ -319,6 +323,18 @@ mod tests {
                 (0, Some(3)),
             ]
         );
+    }
+
+    #[test]
+    fn behind_a_chain_that_was_gone_to_for_good_comes_the_policy_and_passes_no_rule() {
+        let path = [
+            "filter:INPUT:rule:4 eth0>",
+            "filter:side:return:3 eth0>",
+            "filter:INPUT:policy:20 eth0>",
+        ];
+        let standings = stand(&path, &[0]);
+        assert_eq!(standings[2].after, None);
+        assert_eq!(standings[0].walk, standings[2].walk);
     }
 
     #[test]

@@ -233,6 +233,10 @@ impl<'a> Look<'_, 'a> {
         if is_first || self.trail.path[index].site.table() == Some(Table::Raw) {
             return;
         }
+        // Behind a rule that leaves the chain comes no other rule of it.
+        if self.left_at(index, after) {
+            return;
+        }
         if let Spot::Rule(number, _) = found.spot {
             order.votes.push((ballot(found, number, Question::Prints), None));
         }
@@ -246,6 +250,18 @@ impl<'a> Look<'_, 'a> {
             let flaw = flaw(found, sentence, witness);
             order.votes.push((ballot(found, number, Question::Prints), Some(flaw)));
         }
+    }
+
+    /// Whether the line before this one in its chain, that of rule `number`, is of a rule that leaves the chain.
+    fn left_at(&self, index: usize, number: u32) -> bool {
+        let Some(here) = &self.found[index] else { return false };
+        let before = self.found[..index].iter().rev().flatten().find(|found| {
+            found.chain.name == here.chain.name
+                && found.table.name == here.table.name
+                && found.number() == number
+        });
+        let target = before.and_then(|found| found.target());
+        matches!(target, Some(Target::Return | Target::Goto(_)))
     }
 
     /// Which packets a rule must match for what their lines at this step show.

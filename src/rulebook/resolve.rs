@@ -172,22 +172,33 @@ impl RuleSet {
         }
     }
 
-    /// The rules that log with this prefix; blanks around it do not count.
+    /// The rules that log with this prefix; blanks around it do not count. Rules that hand it to a program (NFLOG)
+    /// stand back behind those whose line the kernel prints.
     pub fn by_prefix(&self, prefix: &[u8]) -> Vec<Found<'_>> {
-        let rules = self.tables.iter().flat_map(|table| {
+        let logs = |found: &Found<'_>| {
+            let own = found.rule().and_then(|rule| rule.log_prefix.as_deref());
+            own.is_some_and(|own| same(own, prefix))
+        };
+        let is_printed = |found: &Found<'_>| {
+            found.rule().is_some_and(|rule| !matches!(rule.target, Target::Passes(_)))
+        };
+        let (printed, handed): (Vec<_>, Vec<_>) = self.places().filter(logs).partition(is_printed);
+        if printed.is_empty() { handed } else { printed }
+    }
+
+    /// Every place in order: each chain's rules, then its end. A built-in chain whose policy is not known has none.
+    pub fn places(&self) -> impl Iterator<Item = Found<'_>> {
+        self.tables.iter().flat_map(move |table| {
             table.chains.iter().flat_map(move |chain| {
-                (1..).zip(&chain.rules).map(move |(number, rule)| (table, chain, number, rule))
+                let rules = (1..).zip(&chain.rules).map(|(number, rule)| Spot::Rule(number, rule));
+                let end = match (chain.hook, chain.policy) {
+                    (_, Some(policy)) => Some(Spot::Policy(policy)),
+                    (None, None) => Some(Spot::End),
+                    (Some(_), None) => None,
+                };
+                rules.chain(end).map(move |spot| Found { set: self, table, chain, spot })
             })
-        });
-        rules
-            .filter(|(.., rule)| rule.log_prefix.as_deref().is_some_and(|own| same(own, prefix)))
-            .map(|(table, chain, number, rule)| Found {
-                set: self,
-                table,
-                chain,
-                spot: Spot::Rule(number, rule),
-            })
-            .collect()
+        })
     }
 
     fn resolve_trace(

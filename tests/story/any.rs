@@ -127,6 +127,7 @@ fn is_safe(text: &Text, width: usize) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
     fn every_story_can_be_told(lines in lines(), rules in rules(), is_known in any::<bool>(), width in 60usize..220) {
         let mut case = Case::of(&log(&lines));

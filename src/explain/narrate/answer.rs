@@ -45,7 +45,7 @@ pub(crate) fn end_place(account: &Account<'_>, end: &End) -> String {
     }
 }
 
-/// ` at filter:FORWARD rule 5, `-A …`` or ` by the policy of filter:INPUT, `-P INPUT DROP``.
+/// At filter:FORWARD rule 5 with its text, or by the policy of filter:INPUT.
 fn at_rule(phrase: Phrase, account: &Account<'_>, end: &End) -> Phrase {
     let place = end_place(account, end);
     let phrase = match place.strip_suffix(" policy") {
@@ -183,7 +183,7 @@ fn came_back(phrase: Phrase, connection: &Connection) -> Phrase {
     }
 }
 
-/// `Let through to 10.2.2.2:80 by filter:FORWARD rule 2, `…`; nothing came back in this log.`
+/// Let through to 10.2.2.2:80 by filter:FORWARD rule 2; nothing came back in this log.
 fn unanswered(
     scene: &Scene<'_, '_>,
     connection: &Connection,
@@ -302,7 +302,7 @@ fn let_words(account: &Account<'_>, end: &End) -> Option<&'static str> {
     })
 }
 
-/// `the policy of filter:FORWARD`, `filter:FORWARD rule 2, `…``.
+/// The policy of filter:FORWARD, or filter:FORWARD rule 2 with its text.
 fn let_by(account: &Account<'_>, end: &End) -> Option<Phrase> {
     let_words(account, end)?;
     let (phrase, place) = (Phrase::default(), end_place(account, end));

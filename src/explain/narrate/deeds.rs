@@ -138,7 +138,7 @@ fn act(account: &Account<'_>, step: usize, known: &mut BTreeSet<String>) -> Opti
         Target::Notrack => Some(Phrase::text("conntrack is told how to treat it.")),
         Target::Trace => Some(Phrase::text("It is traced already; the rule changes nothing.")),
         Target::Dnat { to } => planned(account, step, "destination", to.as_deref()),
-        Target::Redirect { to } => redirect(account, step, to.as_deref()),
+        Target::Redirect { to } => Some(redirect(account, step, to.as_deref())),
         Target::Netmap { to } => {
             planned(account, step, "network part of the address", to.as_deref())
         }
@@ -302,12 +302,12 @@ fn planned(account: &Account<'_>, step: usize, what: &str, to: Option<&str>) -> 
     })
 }
 
-fn redirect(account: &Account<'_>, step: usize, to: Option<&str>) -> Option<Phrase> {
+fn redirect(account: &Account<'_>, step: usize, to: Option<&str>) -> Phrase {
     if account.rewrites.iter().any(|rewrite| rewrite.by == Some(step)) {
-        return Some(Phrase::text("Redirected to this host itself."));
+        return Phrase::text("Redirected to this host itself.");
     }
     let port = to.map_or_else(String::new, |port| format!(", port {port}"));
-    Some(Phrase::text(format!("Redirected to this host itself{port}.")))
+    Phrase::text(format!("Redirected to this host itself{port}."))
 }
 
 /// `Destination 10.146.22.21:40000 → 172.17.0.5:6379.`

@@ -149,12 +149,11 @@ fn prints_behind(scene: &Scene<'_, '_>) -> bool {
 
 /// Where the packet was to go after this step: DNAT may have given it a destination that no line shows.
 pub(crate) fn destination(account: &Account<'_>, step: usize) -> Option<IpAddr> {
-    let to = match account.told.get(step)?.target.as_ref()? {
-        Target::Dnat { to: Some(to) } => target_addr(to),
-        Target::Redirect { .. } => None,
-        _ => return Some(account.header(step)?.ip()?.dst),
-    };
-    to
+    match &account.told.get(step)?.target {
+        Some(Target::Dnat { to: Some(to) }) => target_addr(to),
+        Some(Target::Dnat { to: None } | Target::Redirect { .. }) => None,
+        _ => Some(account.header(step)?.ip()?.dst),
+    }
 }
 
 /// `172.17.0.5` of `172.17.0.5:6379`; none for ranges.
@@ -184,7 +183,7 @@ pub(crate) fn reasons(scene: &Scene<'_, '_>) -> Vec<Reason> {
     let case = Case { scene, account, step, ip };
     let mut reasons: Vec<Reason> = match account.hook(step) {
         Some(Hook::Prerouting) => case.before_routing(),
-        Some(Hook::Postrouting) => vec![case.neighbour()],
+        Some(Hook::Postrouting) => vec![Case::neighbour()],
         Some(Hook::Input) => vec![case.listener()],
         Some(Hook::Forward | Hook::Output | Hook::Brouting) | None => Vec::new(),
     };
@@ -379,7 +378,7 @@ impl Case<'_, '_, '_> {
         })
     }
 
-    fn neighbour(&self) -> Reason {
+    fn neighbour() -> Reason {
         let next = Phrase::text(
             "Possible: the next hop did not tell its hardware address (ARP, or neighbour discovery for IPv6), so \
                                  the packet could not be sent.",
@@ -399,7 +398,7 @@ impl Case<'_, '_, '_> {
     }
 }
 
-/// `Forwarding is off: `net.ipv4.ip_forward = 0`.`
+/// Words and the setting that says so.
 fn cited(words: &str, setting: &Setting) -> Phrase {
     Phrase::text(format!("{words}: `")).cite(&*setting.text).say("`.")
 }

@@ -437,3 +437,6 @@ fn is_docker_bridge(name: &DevicePattern) -> bool {
     !name.is_prefix
         && (&*name.name == b"docker0" || name.name.strip_prefix(b"br-").is_some_and(is_id))
 }
+
+#[cfg(test)]
+mod tests;
