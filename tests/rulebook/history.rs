@@ -89,7 +89,11 @@ fn tables_that_came_one_by_one_hold_together() {
     };
     assert_eq!(resolve("filter", 2), Ok((1, "filter:OUTPUT:policy".to_owned())));
     assert_eq!(resolve("nat", 3), Ok((2, "nat:OUTPUT:policy".to_owned())));
-    assert_eq!(resolve("nat", 2), Err(Misfit::OtherKind), "the older nat table is gone");
+    assert_eq!(
+        resolve("nat", 2),
+        Err(Misfit::OtherKind { number: 2, is_rule: false }),
+        "the older nat table is gone"
+    );
     assert_eq!(resolve("raw", 4), Ok((3, "raw:OUTPUT:policy".to_owned())));
     assert_eq!(resolve("mangle", 1), Err(Misfit::NoTable));
     let log = |prefix: &str| {
