@@ -144,14 +144,12 @@ impl<'a> Walk<'a> {
         if hook.is_some() && self.root.is_some() && hook != self.root {
             return false;
         }
-        match self.frames.iter().find(|frame| frame.chain == chain) {
-            Some(frame) => frame.at.is_none_or(|at| number(kind) > at),
-            None => {
-                // A built-in chain that was left for good comes back with its policy alone.
-                let is_policy = hook.is_some() && matches!(kind, SiteKind::Policy(_));
-                self.jumped_at.is_some() || self.root.is_none() || is_policy
-            }
+        if let Some(frame) = self.frames.iter().find(|frame| frame.chain == chain) {
+            return frame.at.is_none_or(|at| number(kind) > at);
         }
+        // A built-in chain that was left for good comes back with its policy alone.
+        let is_policy = hook.is_some() && matches!(kind, SiteKind::Policy(_));
+        self.jumped_at.is_some() || self.root.is_none() || is_policy
     }
 
     /// Takes the next line in: its depth, and the number of its chain's line before it.

@@ -260,7 +260,7 @@ impl<'a> Look<'_, 'a> {
                 && found.table.name == here.table.name
                 && found.number() == number
         });
-        let target = before.and_then(|found| found.target());
+        let target = before.and_then(Found::target);
         matches!(target, Some(Target::Return | Target::Goto(_)))
     }
 

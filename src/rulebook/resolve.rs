@@ -58,6 +58,8 @@ pub enum Misfit {
         number: u32,
         /// Whether the line is `rule:n`.
         is_rule: bool,
+        /// How many rules the chain has by the text.
+        has: u32,
     },
     /// The chain is built in, and the line is that of a user chain's end; or the other way round.
     OtherChain,
@@ -86,13 +88,13 @@ impl Misfit {
             Self::Shorter { had, has } => {
                 format!("the chain had at least {}, the snapshot has {has}", rules(*had))
             }
-            Self::OtherKind { number, is_rule: true } => format!(
+            Self::OtherKind { number, is_rule: true, .. } => format!(
                 "rule {number} of the snapshot has no condition and would have been logged like the chain's end"
             ),
-            Self::OtherKind { number, is_rule: false } => {
-                let before = rules(number.saturating_sub(1));
+            Self::OtherKind { number, is_rule: false, has } => {
+                let had = rules(number.saturating_sub(1));
                 format!(
-                    "the chain had {before}, the snapshot has more, and its rule {number} would not have been logged like the chain's end"
+                    "the chain had {had}, the snapshot has {has} (or rule {number} had no condition)"
                 )
             }
             Self::OtherChain => {
@@ -230,7 +232,7 @@ fn matched(chain: &Chain, number: u32, dialect: Dialect) -> Result<Spot<'_>, Mis
     };
     // Only ip_tables prints a match-less verdict as the chain's end.
     if dialect != Dialect::Nft && rule.prints_as_chain_end() {
-        return Err(Misfit::OtherKind { number, is_rule: true });
+        return Err(Misfit::OtherKind { number, is_rule: true, has: chain.len() });
     }
     Ok(Spot::Rule(number, rule))
 }
@@ -244,7 +246,7 @@ fn ended(chain: &Chain, number: u32, dialect: Dialect) -> Result<Spot<'_>, Misfi
         Some(rule) if dialect == Dialect::Nft && rule.target == Target::Return => {
             Ok(Spot::Rule(number, rule))
         }
-        Some(_) => Err(Misfit::OtherKind { number, is_rule: false }),
+        Some(_) => Err(Misfit::OtherKind { number, is_rule: false, has: chain.len() }),
         None if number == chain.len() + 1 || is_uncounted => match (chain.hook, chain.policy) {
             (None, _) => Ok(Spot::End),
             (Some(_), Some(policy)) => Ok(Spot::Policy(policy)),

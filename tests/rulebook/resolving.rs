@@ -49,18 +49,21 @@ fn every_kind_of_line() {
     // A comment is a condition for the kernel.
     let text = "-A INPUT -m comment --comment \"no condition but this\" -j ACCEPT";
     assert_eq!(ask("INPUT", Rule(2)), found("filter:INPUT:rule:2", text, Target::Accept));
-    assert_eq!(ask("INPUT", Policy(2)), Err(Misfit::OtherKind { number: 2, is_rule: false }));
+    assert_eq!(
+        ask("INPUT", Policy(2)),
+        Err(Misfit::OtherKind { number: 2, is_rule: false, has: 4 })
+    );
     // A rule without conditions prints as the chain's end.
     assert_eq!(
         ask("INPUT", Policy(4)),
         found("filter:INPUT:rule:4", "-A INPUT -j ACCEPT", Target::Accept)
     );
-    assert_eq!(ask("INPUT", Rule(4)), Err(Misfit::OtherKind { number: 4, is_rule: true }));
+    assert_eq!(ask("INPUT", Rule(4)), Err(Misfit::OtherKind { number: 4, is_rule: true, has: 4 }));
     assert_eq!(
         ask("USER", Return(1)),
         found("filter:USER:rule:1", "-A USER -j RETURN", Target::Return)
     );
-    assert_eq!(ask("USER", Rule(1)), Err(Misfit::OtherKind { number: 1, is_rule: true }));
+    assert_eq!(ask("USER", Rule(1)), Err(Misfit::OtherKind { number: 1, is_rule: true, has: 7 }));
     // A jump has no condition either, and yet it does not.
     let jump = found("filter:INPUT:rule:3", "-A INPUT -j USER", Target::Jump("USER".into()));
     assert_eq!(ask("INPUT", Rule(3)), jump);
