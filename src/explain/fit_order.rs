@@ -19,6 +19,8 @@ pub(super) enum Question {
     Ends,
     /// Whether packets that it must match print its line.
     Prints,
+    /// Whether packets have the mark behind it that it sets.
+    Marks,
 }
 
 /// What the order of a trail's lines shows.
@@ -135,6 +137,39 @@ impl<'a> Look<'_, 'a> {
             _ => {}
         }
         self.translation(index, found, &target, order);
+        self.mark(index, found, &target, order);
+    }
+
+    /// A rule that marks shows in the next line of the walk.
+    fn mark(&self, index: usize, found: &Found<'_>, target: &Target, order: &mut Order) {
+        let Target::Mark { set: Some((value, mask)) } = target else { return };
+        let is_next = self
+            .standings
+            .get(index + 1)
+            .is_some_and(|next| next.walk.is_some() && next.walk == self.standings[index].walk);
+        if !is_next {
+            return;
+        }
+        for packet in self.trail.samples {
+            let (Some(here), Some(next)) = (packet.steps.get(index), packet.steps.get(index + 1))
+            else {
+                continue;
+            };
+            if here.header.cut || next.header.cut {
+                continue;
+            }
+            let (old, new) = (here.header.mark.unwrap_or(0), next.header.mark.unwrap_or(0));
+            let due = (old & !mask) ^ value;
+            let flaw = (new != due).then(|| {
+                let number = found.number();
+                flaw(
+                    found,
+                    format!("rule {number} makes the mark 0x{due:x}, and a packet had 0x{new:x} behind it"),
+                    Witness::Sample(packet.first.wall),
+                )
+            });
+            order.votes.push((ballot(found, found.number(), Question::Marks), flaw));
+        }
     }
 
     /// Behind the end of a user chain comes a line of the caller.

@@ -138,6 +138,7 @@ impl<'m> Case<'_, 'm> {
         match (self.verdict.kind, self.decider(last)) {
             (VerdictKind::Accepted | VerdictKind::Consumed, _) => self.as_logged(),
             // This host's own answer comes from the process that the packet was let in to.
+            (VerdictKind::Unknown, Some(decider)) if self.is_impeached(decider) => self.as_logged(),
             (VerdictKind::Unknown, Some(decider)) => self.accepted(decider),
             (VerdictKind::Rejected, Some(decider))
                 if self.course.stop(last) == Some(Stop::Input) =>
@@ -147,6 +148,16 @@ impl<'m> Case<'_, 'm> {
             // Something after it is missing, or an answer came that no rule here gives.
             _ => self.lost(last),
         }
+    }
+
+    /// Whether the packet met a chain of the same table and hook there that is not the one of the text: what the text
+    /// has of the others may be as old, and no line confirms it.
+    fn is_impeached(self, decider: usize) -> bool {
+        (0..self.path.len()).any(|index| {
+            matches!(self.course.stands[index], Stand::Misfit(_))
+                && self.course.table(index) == self.course.table(decider)
+                && self.course.stop(index) == self.course.stop(decider)
+        })
     }
 
     fn accepted(self, decider: usize) -> ToldVerdict {

@@ -4,6 +4,7 @@
 
 mod any;
 mod case;
+mod field;
 mod lines;
 mod made;
 mod parted;

@@ -12,7 +12,7 @@ use crate::model::{
 };
 use crate::rulebook::{Chain, Family, Policy, Rule, RuleSet, Sight, Target};
 
-use super::names::{lossy, socket};
+use super::names::socket;
 
 /// A packet with everything that is known of its steps.
 #[derive(Debug, Clone)]
@@ -182,14 +182,22 @@ impl<'a> Account<'a> {
         self.chain_at(self.told.get(step)?.place.as_ref()?)
     }
 
-    /// The name of the chain that called the user chain of a step, when its line is there.
-    pub(crate) fn caller(&self, step: usize) -> Option<String> {
-        let depth = self.told.get(step)?.depth;
-        let caller = self.told[..step].iter().rfind(|told| told.depth + 1 == depth)?;
-        match &*caller.step.hop.site {
-            Site::Trace { chain, .. } => Some(lossy(chain)),
-            Site::Log { .. } | Site::Bridge { .. } | Site::BridgeLog { .. } => None,
-        }
+    /// The step that called the user chain of a step, when its line is there.
+    pub(crate) fn caller(&self, step: usize) -> Option<usize> {
+        let depth = self.told.get(step)?.depth.checked_sub(1)?;
+        let caller = (0..step).rfind(|at| self.told[*at].depth <= depth)?;
+        (self.told[caller].depth == depth && self.table(caller) == self.table(step))
+            .then_some(caller)
+    }
+
+    /// Whether the packet met a chain there, of the same table and hook, that is not the one of the text.
+    pub(crate) fn is_doubted(&self, step: usize) -> bool {
+        self.told.iter().enumerate().any(|(at, told)| {
+            told.misfit.is_some()
+                && told.one_of.is_empty()
+                && self.table(at) == self.table(step)
+                && self.hook(at) == self.hook(step)
+        })
     }
 
     /// The rule that a step stands for; none for policies and chain ends.

@@ -367,6 +367,8 @@ fn unknown(scene: &Scene<'_, '_>, account: &Account<'_>, end: &End, reasons: &[R
                 None => phrase.say("."),
             }
         }
+        None if account.is_doubted(end.step) => phrase
+            .say("; nothing after. The rules that were given for that table are not those it met."),
         None if told.rule.is_none() && !account.is_arp() => {
             phrase.say("; nothing after. What the rule there does is not known.")
         }

@@ -41,7 +41,23 @@ fn marked(account: &Account<'_>, cause: RootCause) -> Vec<Phrase> {
     let set = rule(cause.set_at, &format!(", put the mark 0x{:x} on it", cause.mark));
     let ended = rule(cause.ended_at, ", asked for the mark.");
     let Some((set, ended)) = set.zip(ended) else { return Vec::new() };
-    vec![set.say("; ").append(ended)]
+    let mut said = vec![set.say("; ").append(ended)];
+    said.extend(sent(account, cause.set_at));
+    said
+}
+
+/// The two rules that led into the chain of a step: what they ask for is why it came there.
+fn sent(account: &Account<'_>, step: usize) -> Option<Phrase> {
+    let rule = |at: usize| {
+        let told = account.told.get(at)?;
+        Some(quoted(Phrase::default().place(place(told)).say(", "), told.rule.as_deref()?))
+    };
+    let by = account.caller(step)?;
+    let phrase = Phrase::text("It came to that rule by ").append(rule(by)?);
+    Some(match account.caller(by).and_then(rule) {
+        Some(from) => phrase.say(", and there by ").append(from).say("."),
+        None => phrase.say("."),
+    })
 }
 
 /// `DNAT: 10.146.22.21:40000 → 172.17.0.5:6379 by nat:DOCKER rule 1, `…`.`

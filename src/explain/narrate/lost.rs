@@ -101,7 +101,12 @@ pub(crate) fn breaks_off(account: &Account<'_>, step: usize) -> Option<String> {
         Some(Target::Jump(to) | Target::Goto(to)) => place(to),
         Some(target) if target.goes_on() == Some(true) => place(&lossy(chain)),
         // Behind the end of a chain comes a line of its caller.
-        None if told.is_chain_end => place(account.caller(step).as_deref()?),
+        None if told.is_chain_end => {
+            match &*account.told.get(account.caller(step)?)?.step.hop.site {
+                Site::Trace { chain, .. } => place(&lossy(chain)),
+                Site::Log { .. } | Site::Bridge { .. } | Site::BridgeLog { .. } => None,
+            }
+        }
         _ => None,
     }
 }
@@ -110,6 +115,7 @@ pub(crate) fn breaks_off(account: &Account<'_>, step: usize) -> Option<String> {
 fn may_end(account: &Account<'_>, step: usize) -> bool {
     let Some(told) = account.told.get(step) else { return true };
     match &told.target {
+        _ if account.is_doubted(step) => true,
         Some(
             Target::Drop
             | Target::Reject { .. }
