@@ -1,6 +1,6 @@
 //! What the rules tell of a host's ways and sites, moment by moment.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::annotate::doubt::{Doubt, distrust};
@@ -9,7 +9,7 @@ use crate::context::HostContext;
 use crate::explain::{Distrust, Lore, judge};
 use crate::library::Library;
 use crate::model::{Layer, Site, WallTime};
-use crate::rulebook::{Book, Moment};
+use crate::rulebook::{Book, Misfit, Moment};
 use crate::store::{
     HostRules, RuleAt, RulesFrom, SiteTelling, Stands, StandsFrom, Tellings, VerdictFrom, WayFacts,
     WayTelling,
@@ -76,7 +76,6 @@ impl Chapter {
     /// What stands at a site.
     fn stands(&self, layer: Layer, site: &Site) -> Option<Stands> {
         match self.rules.resolve(layer, site)? {
-            Err(misfit) => Some(Stands::Misfit(misfit.sentence().into())),
             Ok((revision, found)) => {
                 let (table, chain) = (&found.table.name, &found.chain.name);
                 let key = (revision.rules.family, table.clone(), chain.clone());
@@ -90,7 +89,23 @@ impl Chapter {
                     }),
                 })
             }
+            // Whether packets met it at this very time is known where the rule sets were held against them.
+            Err(misfit) => match site {
+                Site::Trace { table, chain, .. } if misfit != Misfit::NoTable => {
+                    self.doubted(table, chain).map(Stands::Misfit)
+                }
+                _ => Some(Stands::Misfit(misfit.sentence().into())),
+            },
         }
+    }
+
+    /// Why a chain is not used, when it is not.
+    fn doubted(&self, table: &[u8], chain: &[u8]) -> Option<Box<str>> {
+        let is_it = |(_, own_table, own_chain): &&(_, Box<str>, Box<str>)| {
+            own_table.as_bytes() == table && own_chain.as_bytes() == chain
+        };
+        let key = self.distrust.0.keys().find(is_it)?;
+        self.distrust.0.get(key).cloned()
     }
 }
 
@@ -112,25 +127,28 @@ fn tell_way(way: &WayFacts, chapters: &[Chapter]) -> WayTelling {
     WayTelling { way: way.id, verdicts }
 }
 
-/// What stands at each site of the ways.
+/// What stands at each site of the ways, at the times at which packets met it.
 fn tell_sites(ways: &[WayFacts], chapters: &[Chapter]) -> Vec<SiteTelling> {
-    let mut known: HashSet<(Layer, Arc<Site>)> = HashSet::new();
-    let mut sites = Vec::new();
+    let mut met: BTreeMap<(Layer, Arc<Site>), Vec<&WayFacts>> = BTreeMap::new();
     for way in ways {
         for hop in way.hops.iter() {
-            if !known.insert((hop.layer, Arc::clone(&hop.site))) {
-                continue;
+            let ways = met.entry((hop.layer, Arc::clone(&hop.site))).or_default();
+            if ways.last().is_none_or(|last| last.id != way.id) {
+                ways.push(way);
             }
-            let stands = chapters
-                .iter()
-                .map(|chapter| StandsFrom {
-                    from: chapter.from,
-                    stands: chapter.stands(hop.layer, &hop.site),
-                })
-                .collect();
-            let site = Arc::clone(&hop.site);
-            sites.push(SiteTelling { host_id: way.host_id, layer: hop.layer, site, stands });
         }
     }
-    sites
+    let tell = |((layer, site), ways): ((Layer, Arc<Site>), Vec<&WayFacts>)| {
+        let stands = |chapter: &Chapter| {
+            let is_met = ways.iter().any(|way| chapter.has(way));
+            is_met.then(|| chapter.stands(layer, &site)).flatten()
+        };
+        let stands = chapters
+            .iter()
+            .map(|chapter| StandsFrom { from: chapter.from, stands: stands(chapter) })
+            .collect();
+        let host_id = ways.first().map_or(0, |way| way.host_id);
+        SiteTelling { host_id, layer, site, stands }
+    };
+    met.into_iter().map(tell).collect()
 }
