@@ -1,17 +1,17 @@
 //! What the rules tell of a host's ways and sites, moment by moment.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::annotate::doubt::{Doubt, distrust};
 use crate::annotate::rule_at;
 use crate::context::HostContext;
-use crate::explain::{Distrust, Lore, judge};
+use crate::explain::{self, Distrust, Lore, judge};
 use crate::library::Library;
 use crate::model::{Layer, Site, WallTime};
 use crate::rulebook::{Book, Moment};
 use crate::store::{
-    HostRules, RuleAt, RulesFrom, SiteTelling, Stands, StandsFrom, Tellings, VerdictFrom, WayFacts,
+    HostRules, RulesFrom, SiteTelling, Stands, StandsFrom, Tellings, VerdictFrom, WayFacts,
     WayTelling,
 };
 
@@ -72,26 +72,6 @@ impl Chapter {
         let is_late = way.last_wall < self.from;
         !is_early && !is_late
     }
-
-    /// What stands at a site.
-    fn stands(&self, layer: Layer, site: &Site) -> Option<Stands> {
-        match self.rules.resolve(layer, site)? {
-            Err(misfit) => Some(Stands::Misfit(misfit.sentence().into())),
-            Ok((revision, found)) => {
-                let (table, chain) = (&found.table.name, &found.chain.name);
-                let key = (revision.rules.family, table.clone(), chain.clone());
-                Some(match self.distrust.0.get(&key) {
-                    Some(sentence) => Stands::Misfit(sentence.clone()),
-                    None => Stands::Rule(RuleAt {
-                        revision: revision.id,
-                        table: table.clone(),
-                        chain: chain.clone(),
-                        number: found.number(),
-                    }),
-                })
-            }
-        }
-    }
 }
 
 fn tell_way(way: &WayFacts, chapters: &[Chapter]) -> WayTelling {
@@ -112,25 +92,48 @@ fn tell_way(way: &WayFacts, chapters: &[Chapter]) -> WayTelling {
     WayTelling { way: way.id, verdicts }
 }
 
-/// What stands at each site of the ways.
+/// What stands at each site of the ways, told for the times in which packets came there. A prefix that several rules print,
+/// each on its own ways, has no one rule.
 fn tell_sites(ways: &[WayFacts], chapters: &[Chapter]) -> Vec<SiteTelling> {
-    let mut known: HashSet<(Layer, Arc<Site>)> = HashSet::new();
-    let mut sites = Vec::new();
-    for way in ways {
-        for hop in way.hops.iter() {
-            if !known.insert((hop.layer, Arc::clone(&hop.site))) {
-                continue;
+    let Some(host_id) = ways.first().map(|way| way.host_id) else { return Vec::new() };
+    let mut sites: BTreeMap<(Layer, Arc<Site>), Vec<StandsFrom>> = BTreeMap::new();
+    for chapter in chapters {
+        let mut here: BTreeMap<(Layer, Arc<Site>), Option<Stands>> = BTreeMap::new();
+        for way in ways.iter().filter(|way| chapter.has(way)) {
+            let told = explain::stands(&way.hops, chapter.lore());
+            for (hop, told) in way.hops.iter().zip(told) {
+                let told = stored(told);
+                here.entry((hop.layer, Arc::clone(&hop.site)))
+                    .and_modify(|known| *known = of_both(known.take(), told.clone()))
+                    .or_insert(told);
             }
-            let stands = chapters
-                .iter()
-                .map(|chapter| StandsFrom {
-                    from: chapter.from,
-                    stands: chapter.stands(hop.layer, &hop.site),
-                })
-                .collect();
-            let site = Arc::clone(&hop.site);
-            sites.push(SiteTelling { host_id: way.host_id, layer: hop.layer, site, stands });
+        }
+        for (site, stands) in here {
+            sites.entry(site).or_default().push(StandsFrom { from: chapter.from, stands });
         }
     }
-    sites
+    let told = sites.into_iter();
+    told.map(|((layer, site), stands)| SiteTelling { host_id, layer, site, stands }).collect()
+}
+
+fn stored(told: explain::Stands) -> Option<Stands> {
+    match told {
+        explain::Stands::Silent => None,
+        explain::Stands::At(place) => Some(Stands::Rule(rule_at(&place))),
+        explain::Stands::Misfit(why) => Some(Stands::Misfit(why)),
+    }
+}
+
+/// What stands at a site by what two ways tell of it.
+fn of_both(one: Option<Stands>, other: Option<Stands>) -> Option<Stands> {
+    match (one, other) {
+        (Some(Stands::Rule(one)), Some(Stands::Rule(other))) if one != other => {
+            let why = "several rules of the snapshot log with this prefix, each for other packets";
+            Some(Stands::Misfit(why.into()))
+        }
+        (Some(misfit @ Stands::Misfit(_)), _) | (_, Some(misfit @ Stands::Misfit(_))) => {
+            Some(misfit)
+        }
+        (one, other) => one.or(other),
+    }
 }

@@ -146,7 +146,8 @@ impl<'a> Walk<'a> {
         }
         match self.frames.iter().find(|frame| frame.chain == chain) {
             Some(frame) => frame.at.is_none_or(|at| number(kind) > at),
-            None => self.jumped_at.is_some() || self.root.is_none(),
+            // A goto from a built-in chain leaves that for good: only its policy comes after it.
+            None => self.jumped_at.is_some() || self.root.is_none() || hook.is_some(),
         }
     }
 
@@ -336,6 +337,20 @@ mod tests {
             ),
             [(0, Some(0)), (1, Some(0)), (1, Some(0)), (0, Some(1))]
         );
+    }
+
+    #[test]
+    fn a_goto_from_a_built_in_chain_leads_to_its_policy() {
+        let steps = stand(
+            &[
+                "filter:INPUT:rule:4 eth0>",
+                "filter:side:return:3 eth0>",
+                "filter:INPUT:policy:20 eth0>",
+            ],
+            &[0],
+        );
+        assert!(steps.iter().all(|step| step.walk == Some(1) && step.depth == 0), "{steps:?}");
+        assert_eq!(steps[2].after, None);
     }
 
     #[test]

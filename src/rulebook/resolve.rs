@@ -217,7 +217,8 @@ fn ended(chain: &Chain, number: u32, dialect: Dialect) -> Result<Spot<'_>, Misfi
         Some(rule) if dialect == Dialect::Nft && rule.target == Target::Return => {
             Ok(Spot::Rule(number, rule))
         }
-        Some(_) => Err(Misfit::OtherKind),
+        // The chain ended here, or its rule had no condition then: the first is far likelier.
+        Some(_) => Err(Misfit::Length { had: number.saturating_sub(1), has: chain.len() }),
         None if number == chain.len() + 1 || is_uncounted => match (chain.hook, chain.policy) {
             (None, _) => Ok(Spot::End),
             (Some(_), Some(policy)) => Ok(Spot::Policy(policy)),
