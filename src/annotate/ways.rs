@@ -9,9 +9,9 @@ use crate::context::HostContext;
 use crate::explain::{self, Distrust, Lore, judge};
 use crate::library::Library;
 use crate::model::{Layer, Site, WallTime};
-use crate::rulebook::{Book, Moment};
+use crate::rulebook::{Book, Misfit, Moment};
 use crate::store::{
-    HostRules, RulesFrom, SiteTelling, Stands, StandsFrom, Tellings, VerdictFrom, WayFacts,
+    HostRules, RuleAt, RulesFrom, SiteTelling, Stands, StandsFrom, Tellings, VerdictFrom, WayFacts,
     WayTelling,
 };
 
@@ -72,6 +72,58 @@ impl Chapter {
         let is_late = way.last_wall < self.from;
         !is_early && !is_late
     }
+
+    /// What stands at a site that packets met on these ways.
+    fn stands(&self, layer: Layer, site: &Site, ways: &[&WayFacts]) -> Option<Stands> {
+        if !matches!(site, Site::Trace { .. }) {
+            return self.logs(layer, site, ways);
+        }
+        match self.rules.resolve(layer, site)? {
+            Ok((revision, found)) => {
+                let (table, chain) = (&found.table.name, &found.chain.name);
+                let key = (revision.rules.family, table.clone(), chain.clone());
+                Some(match self.distrust.0.get(&key) {
+                    Some(sentence) => Stands::Misfit(sentence.clone()),
+                    None => Stands::Rule(RuleAt {
+                        revision: revision.id,
+                        table: table.clone(),
+                        chain: chain.clone(),
+                        number: found.number(),
+                    }),
+                })
+            }
+            // Whether packets met it at this very time is known where the rule sets were held against them.
+            Err(misfit) => match site {
+                Site::Trace { table, chain, .. } if misfit != Misfit::NoTable => {
+                    self.doubted(table, chain).map(Stands::Misfit)
+                }
+                _ => Some(Stands::Misfit(misfit.sentence().into())),
+            },
+        }
+    }
+
+    /// What stands at a site that only a prefix tells: where a line stands on its way tells of several rules the one that
+    /// printed it. A prefix that several rules print, each on ways of its own, has no one rule.
+    fn logs(&self, layer: Layer, site: &Site, ways: &[&WayFacts]) -> Option<Stands> {
+        let mut all: Option<Stands> = None;
+        for way in ways.iter().filter(|way| self.has(way)) {
+            let told = explain::stands(&way.hops, self.lore());
+            let own = way.hops.iter().zip(told);
+            for (_, told) in own.filter(|(hop, _)| hop.layer == layer && *hop.site == *site) {
+                all = of_both(all, told);
+            }
+        }
+        all
+    }
+
+    /// Why a chain is not used, when it is not.
+    fn doubted(&self, table: &[u8], chain: &[u8]) -> Option<Box<str>> {
+        let is_it = |(_, own_table, own_chain): &&(_, Box<str>, Box<str>)| {
+            own_table.as_bytes() == table && own_chain.as_bytes() == chain
+        };
+        let key = self.distrust.0.keys().find(is_it)?;
+        self.distrust.0.get(key).cloned()
+    }
 }
 
 fn tell_way(way: &WayFacts, chapters: &[Chapter]) -> WayTelling {
@@ -92,48 +144,49 @@ fn tell_way(way: &WayFacts, chapters: &[Chapter]) -> WayTelling {
     WayTelling { way: way.id, verdicts }
 }
 
-/// What stands at each site of the ways, told for the times in which packets came there. A prefix that several rules print,
-/// each on its own ways, has no one rule.
+/// What stands at each site of the ways, at the times at which packets met it.
 fn tell_sites(ways: &[WayFacts], chapters: &[Chapter]) -> Vec<SiteTelling> {
-    let Some(host_id) = ways.first().map(|way| way.host_id) else { return Vec::new() };
-    let mut sites: BTreeMap<(Layer, Arc<Site>), Vec<StandsFrom>> = BTreeMap::new();
-    for chapter in chapters {
-        let mut here: BTreeMap<(Layer, Arc<Site>), Option<Stands>> = BTreeMap::new();
-        for way in ways.iter().filter(|way| chapter.has(way)) {
-            let told = explain::stands(&way.hops, chapter.lore());
-            for (hop, told) in way.hops.iter().zip(told) {
-                let told = stored(told);
-                here.entry((hop.layer, Arc::clone(&hop.site)))
-                    .and_modify(|known| *known = of_both(known.take(), told.clone()))
-                    .or_insert(told);
+    let mut met: BTreeMap<(Layer, Arc<Site>), Vec<&WayFacts>> = BTreeMap::new();
+    for way in ways {
+        for hop in way.hops.iter() {
+            let ways = met.entry((hop.layer, Arc::clone(&hop.site))).or_default();
+            if ways.last().is_none_or(|last| last.id != way.id) {
+                ways.push(way);
             }
         }
-        for (site, stands) in here {
-            sites.entry(site).or_default().push(StandsFrom { from: chapter.from, stands });
-        }
     }
-    let told = sites.into_iter();
-    told.map(|((layer, site), stands)| SiteTelling { host_id, layer, site, stands }).collect()
-}
-
-fn stored(told: explain::Stands) -> Option<Stands> {
-    match told {
-        explain::Stands::Silent => None,
-        explain::Stands::At(place) => Some(Stands::Rule(rule_at(&place))),
-        explain::Stands::Misfit(why) => Some(Stands::Misfit(why)),
-    }
+    let tell = |((layer, site), ways): ((Layer, Arc<Site>), Vec<&WayFacts>)| {
+        let stands = |chapter: &Chapter| {
+            let is_met = ways.iter().any(|way| chapter.has(way));
+            is_met.then(|| chapter.stands(layer, &site, &ways)).flatten()
+        };
+        let stands = chapters
+            .iter()
+            .map(|chapter| StandsFrom { from: chapter.from, stands: stands(chapter) })
+            .collect();
+        let host_id = ways.first().map_or(0, |way| way.host_id);
+        SiteTelling { host_id, layer, site, stands }
+    };
+    met.into_iter().map(tell).collect()
 }
 
 /// What stands at a site by what two ways tell of it.
-fn of_both(one: Option<Stands>, other: Option<Stands>) -> Option<Stands> {
-    match (one, other) {
-        (Some(Stands::Rule(one)), Some(Stands::Rule(other))) if one != other => {
-            let why = "several rules of the snapshot log with this prefix, each for other packets";
-            Some(Stands::Misfit(why.into()))
-        }
-        (Some(misfit @ Stands::Misfit(_)), _) | (_, Some(misfit @ Stands::Misfit(_))) => {
-            Some(misfit)
-        }
-        (one, other) => one.or(other),
+fn of_both(known: Option<Stands>, told: explain::Stands) -> Option<Stands> {
+    let told = match told {
+        explain::Stands::Silent => return known,
+        explain::Stands::At(place) => Stands::Rule(rule_at(&place)),
+        explain::Stands::Misfit(why) => Stands::Misfit(why),
+    };
+    match known {
+        Some(Stands::Rule(other)) if told != Stands::Rule(other.clone()) => match told {
+            Stands::Rule(_) => {
+                let why =
+                    "several rules of the snapshot log with this prefix, each for other packets";
+                Some(Stands::Misfit(why.into()))
+            }
+            misfit @ Stands::Misfit(_) => Some(misfit),
+        },
+        Some(misfit @ Stands::Misfit(_)) => Some(misfit),
+        Some(Stands::Rule(_)) | None => Some(told),
     }
 }

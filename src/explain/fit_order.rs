@@ -19,6 +19,8 @@ pub(super) enum Question {
     Ends,
     /// Whether packets that it must match print its line.
     Prints,
+    /// Whether packets have the mark behind it that it sets.
+    Marks,
 }
 
 /// What the order of a trail's lines shows.
@@ -143,6 +145,39 @@ impl<'a> Look<'_, 'a> {
             _ => {}
         }
         self.translation(index, found, &target, order);
+        self.mark(index, found, &target, order);
+    }
+
+    /// A rule that marks shows in the next line of the walk.
+    fn mark(&self, index: usize, found: &Found<'_>, target: &Target, order: &mut Order) {
+        let Target::Mark { set: Some((value, mask)) } = target else { return };
+        let is_next = self
+            .standings
+            .get(index + 1)
+            .is_some_and(|next| next.walk.is_some() && next.walk == self.standings[index].walk);
+        if !is_next {
+            return;
+        }
+        for packet in self.trail.samples {
+            let (Some(here), Some(next)) = (packet.steps.get(index), packet.steps.get(index + 1))
+            else {
+                continue;
+            };
+            if here.header.cut || next.header.cut {
+                continue;
+            }
+            let (old, new) = (here.header.mark.unwrap_or(0), next.header.mark.unwrap_or(0));
+            let due = (old & !mask) ^ value;
+            let flaw = (new != due).then(|| {
+                let number = found.number();
+                flaw(
+                    found,
+                    format!("rule {number} makes the mark 0x{due:x}, and a packet had 0x{new:x} behind it"),
+                    Witness::Sample(packet.first.wall),
+                )
+            });
+            order.votes.push((ballot(found, found.number(), Question::Marks), flaw));
+        }
     }
 
     /// Behind the end of a user chain comes a line of the caller.
@@ -206,9 +241,8 @@ impl<'a> Look<'_, 'a> {
         if is_first || self.trail.path[index].site.table() == Some(Table::Raw) {
             return;
         }
-        // RETURN and goto in a built-in chain lead to its policy, whatever rules come between.
-        let leaves = |rule: &Rule| matches!(rule.target, Target::Return | Target::Goto(_));
-        if found.chain.rule(after).is_some_and(leaves) {
+        // Behind a rule that leaves the chain comes no other rule of it.
+        if self.left_at(index, after) {
             return;
         }
         if let Spot::Rule(number, _) = found.spot {
@@ -224,6 +258,18 @@ impl<'a> Look<'_, 'a> {
             let flaw = flaw(found, sentence, witness);
             order.votes.push((ballot(found, number, Question::Prints), Some(flaw)));
         }
+    }
+
+    /// Whether the line before this one in its chain, that of rule `number`, is of a rule that leaves the chain.
+    fn left_at(&self, index: usize, number: u32) -> bool {
+        let Some(here) = &self.found[index] else { return false };
+        let before = self.found[..index].iter().rev().flatten().find(|found| {
+            found.chain.name == here.chain.name
+                && found.table.name == here.table.name
+                && found.number() == number
+        });
+        let target = before.and_then(Found::target);
+        matches!(target, Some(Target::Return | Target::Goto(_)))
     }
 
     /// Which packets a rule must match for what their lines at this step show.

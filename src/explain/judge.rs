@@ -8,7 +8,7 @@ use super::course::{Course, Glance, Known, Stand};
 use super::walk_on::{Fates, walk_on};
 use crate::explain::{Lore, ToldVerdict};
 use crate::model::{
-    Hook, Hop, IfName, Layer, Site, Stop, Table, Verdict, VerdictEvidence, VerdictKind,
+    Hook, Hop, IfName, Layer, Packet, Site, Stop, Table, Verdict, VerdictEvidence, VerdictKind,
 };
 use crate::rulebook::{Dialect, Moment, Spot, Target};
 
@@ -16,6 +16,24 @@ use crate::rulebook::{Dialect, Moment, Spot, Target};
 /// that is asked of the path, so that every packet of one way has one verdict.
 pub fn judge(path: &[Hop], verdict: &Verdict, lore: Lore<'_>) -> ToldVerdict {
     let glances = path.iter().map(|hop| Glance { hop, header: None }).collect();
+    judge_glances(path, glances, verdict, lore)
+}
+
+/// The verdict on one packet, for which its headers are asked as well: of several rules that may have decided over
+/// packets of its way, they may leave one.
+pub(crate) fn judge_packet(packet: &Packet, lore: Lore<'_>) -> ToldVerdict {
+    let path: Vec<Hop> = packet.steps.iter().map(|step| step.hop.clone()).collect();
+    let steps = packet.steps.iter();
+    let glances = steps.map(|step| Glance { hop: &step.hop, header: Some(&step.header) }).collect();
+    judge_glances(&path, glances, &packet.verdict, lore)
+}
+
+fn judge_glances(
+    path: &[Hop],
+    glances: Vec<Glance<'_>>,
+    verdict: &Verdict,
+    lore: Lore<'_>,
+) -> ToldVerdict {
     let course = Course::of(glances, lore);
     let case = Case { path, verdict, course: &course, rules: lore.rules };
     let told = case.judge();
@@ -140,6 +158,7 @@ impl<'m> Case<'_, 'm> {
         match (self.verdict.kind, self.decider(last)) {
             (VerdictKind::Accepted | VerdictKind::Consumed, _) => self.as_logged(),
             // This host's own answer comes from the process that the packet was let in to.
+            (VerdictKind::Unknown, Some(decider)) if self.is_impeached(decider) => self.as_logged(),
             (VerdictKind::Unknown, Some(decider)) => self.accepted(decider),
             (VerdictKind::Rejected, Some(decider))
                 if self.course.stop(last) == Some(Stop::Input) =>
@@ -149,6 +168,16 @@ impl<'m> Case<'_, 'm> {
             // Something after it is missing, or an answer came that no rule here gives.
             _ => self.lost(last),
         }
+    }
+
+    /// Whether the packet met a chain of the same table and hook there that is not the one of the text: what the text
+    /// has of the others may be as old, and no line confirms it.
+    fn is_impeached(self, decider: usize) -> bool {
+        (0..self.path.len()).any(|index| {
+            matches!(self.course.stands[index], Stand::Misfit(_))
+                && self.course.table(index) == self.course.table(decider)
+                && self.course.stop(index) == self.course.stop(decider)
+        })
     }
 
     fn accepted(self, decider: usize) -> ToldVerdict {

@@ -120,7 +120,12 @@ fn beside(text: &mut Text, way: &WayDiff, width: usize) {
             row.left.as_ref().map(|step| cell(step, row.is_same, column)).unwrap_or_default();
         let right =
             row.right.as_ref().map(|step| cell(step, row.is_same, column)).unwrap_or_default();
-        let mark = if row.is_same { (Style::Dim, "=") } else { (Style::Bad, "≠") };
+        let mark = match (&row.left, &row.right) {
+            _ if row.is_same => (Style::Dim, "="),
+            (Some(_), None) => (Style::Original, "←"),
+            (None, Some(_)) => (Style::Reply, "→"),
+            _ => (Style::Bad, "≠"),
+        };
         let (mut left, mut right) = (left.lines.into_iter(), right.lines.into_iter());
         let mut mark = Some(mark);
         loop {

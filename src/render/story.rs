@@ -11,6 +11,7 @@
 //! ```
 
 use crate::explain::{Advice, Chapter, Phrase, Story, StoryStep, Term};
+use crate::model::VerdictKind;
 use crate::render::phrase::{PROSE, paragraph, plain_words, words};
 use crate::render::span::width as columns;
 use crate::render::{Line, Style, Text};
@@ -21,11 +22,15 @@ const WIDE: usize = 130;
 /// Longer places do not push the rest to the right.
 const LONGEST_PLACE: usize = 44;
 
+/// User chains deeper than this do not stand in any further.
+const DEEPEST: usize = 8;
+
 /// Writes a story, at most `width` columns wide, with or without the glossary.
 pub fn story(story: &Story, width: usize, glossary: bool) -> Text {
     let mut text = Text::default();
     text.push_wrapped(Line::default(), words(&story.answer), 0, width.min(PROSE));
-    list(&mut text, "Why", &story.because, width);
+    let went_well = matches!(story.verdict, Some(VerdictKind::Accepted | VerdictKind::Consumed));
+    list(&mut text, if went_well { "How" } else { "Why" }, &story.because, width);
     advice(&mut text, &story.advice, width);
     for chapter in &story.chapters {
         self::chapter(&mut text, chapter, width);
@@ -139,38 +144,24 @@ struct Layout {
     width: usize,
     /// The widest number.
     number: usize,
-    /// The column at which what a step shows begins, as far as its place leaves room.
-    shown: usize,
+    /// The column at which what stands beside a place begins.
+    beside: usize,
     is_wide: bool,
 }
 
 impl Layout {
     fn of(chapter: &Chapter, width: usize) -> Self {
-        let number = chapter.steps.iter().map(|step| columns(&step.number) + 2 * step.depth).max();
-        let number = number.unwrap_or(0);
-        let places = chapter.steps.iter().map(|step| Self::head(step, number).width());
+        let number = chapter.steps.iter().map(|step| columns(&step.number)).max().unwrap_or(0);
+        let is_wide = width >= WIDE;
+        // Below each other, only what a line shows stands beside its place.
+        let steps = chapter.steps.iter().filter(|step| is_wide || !step.shown.is_empty());
+        let places = steps.map(|step| head(step, number).width());
         let place = places.filter(|place| *place <= LONGEST_PLACE + number).max().unwrap_or(0);
-        Self { width, number, shown: place + 3, is_wide: width >= WIDE }
-    }
-
-    /// Number and place: `   2.1  nat:DOCKER rule 1`.
-    fn head(step: &StoryStep, number: usize) -> Line {
-        let mut line = Line::default();
-        line.pad_to(2 + 2 * step.depth);
-        line.push(Style::Dim, step.number.clone());
-        line.pad_to(2 + number);
-        line.push(Style::Plain, "  ");
-        for word in words(&step.place) {
-            line.append(word);
-        }
-        if step.inferred {
-            line.push(Style::Dim, " (not logged)");
-        }
-        line
+        Self { width, number, beside: place + 3, is_wide }
     }
 
     fn step(&self, text: &mut Text, step: &StoryStep) {
-        let head = Self::head(step, self.number);
+        let head = head(step, self.number);
         if self.is_wide {
             self.beside(text, head, step);
         } else {
@@ -178,40 +169,50 @@ impl Layout {
         }
     }
 
+    /// The column at which a step's place begins.
+    fn indent(&self, step: &StoryStep) -> usize {
+        4 + self.number + deep(step)
+    }
+
     fn below(&self, text: &mut Text, mut head: Line, step: &StoryStep) {
-        let indent = self.number + 4;
-        if !step.shown.is_empty() {
-            head.pad_to(self.shown.min(head.width() + 24)).push(Style::Plain, "  ");
+        let indent = self.indent(step);
+        let shown = words(&step.shown);
+        let needed: usize = shown.iter().map(Line::width).sum();
+        let column = self.beside.max(head.width() + 2);
+        if needed > 0 && column + needed <= self.width {
+            head.pad_to(column);
+            text.push_wrapped(head, shown, indent, self.width);
+        } else {
+            text.push(head);
+            if needed > 0 {
+                let start = (Style::Plain, " ".repeat(indent)).into();
+                text.push_wrapped(start, shown, indent + 4, self.width);
+            }
         }
-        text.push_wrapped(head, words(&step.shown), indent + 4, self.width);
-        for (part, hang, width) in self.body(step) {
+        for (part, hang, width) in self.body(step, indent) {
             let start = (Style::Plain, " ".repeat(indent)).into();
             text.push_wrapped(start, part, indent + hang, width);
         }
     }
 
     fn beside(&self, text: &mut Text, mut head: Line, step: &StoryStep) {
-        let mut parts = self.body(step);
+        let column = self.beside + deep(step);
+        let mut parts = self.body(step, column);
         if !step.shown.is_empty() {
-            parts.insert(0, (words(&step.shown), 0, self.width));
+            parts.insert(0, (words(&step.shown), 4, self.width));
         }
-        if parts.is_empty() {
-            text.push(head);
-            return;
+        if parts.is_empty() || head.width() + 2 > column {
+            text.push(std::mem::take(&mut head));
         }
         for (part, hang, width) in parts {
-            if head.width() + 2 > self.shown && !head.spans.is_empty() {
-                text.push(std::mem::take(&mut head));
-            }
-            head.pad_to(self.shown);
-            text.push_wrapped(std::mem::take(&mut head), part, self.shown + hang, width);
+            head.pad_to(column);
+            text.push_wrapped(std::mem::take(&mut head), part, column + hang, width);
         }
     }
 
     /// The rule and the sentences, each with how far its further lines hang and how wide it may be.
-    fn body(&self, step: &StoryStep) -> Vec<(Vec<Line>, usize, usize)> {
-        let prose =
-            if self.is_wide { (self.shown + PROSE).min(self.width) } else { self.width.min(PROSE) };
+    fn body(&self, step: &StoryStep, column: usize) -> Vec<(Vec<Line>, usize, usize)> {
+        let prose = if self.is_wide { column + PROSE } else { PROSE }.min(self.width);
         let rule = step.rule.iter().map(|rule| (plain_words(Style::Rule, rule), 4, self.width));
         let mut parts: Vec<_> = rule.collect();
         if !step.sentences.is_empty() {
@@ -219,6 +220,25 @@ impl Layout {
         }
         parts
     }
+}
+
+/// How far a step stands in for the user chain it is in.
+fn deep(step: &StoryStep) -> usize {
+    2 * step.depth.min(DEEPEST)
+}
+
+/// Number and place: `  2.1    nat:DOCKER rule 1`.
+fn head(step: &StoryStep, number: usize) -> Line {
+    let mut line: Line = (Style::Plain, "  ".to_owned()).into();
+    line.push(Style::Dim, step.number.clone());
+    line.pad_to(4 + number + deep(step));
+    for word in words(&step.place) {
+        line.append(word);
+    }
+    if step.inferred {
+        line.push(Style::Dim, " (not logged)");
+    }
+    line
 }
 
 fn terms(text: &mut Text, terms: &[Term], width: usize) {

@@ -12,7 +12,7 @@ pub struct HitQuery {
     pub since: Option<WallTime>,
     /// Before this time.
     pub until: Option<WallTime>,
-    /// How many minutes [`RuleHits::minutes`] takes together; 0 is 1.
+    /// How many minutes [`Hits::minutes`] takes together; 0 is 1.
     pub bucket_minutes: u32,
 }
 

@@ -3,6 +3,9 @@
 //! All SQL of the program is in this folder and in `migrations/`. It knows the model and the filter
 //! language; it knows no log format, no JSON and no terminal.
 //!
+//! What rules and host context tell is kept beside what the log alone says, and shown in its place: see
+//! [`Tellings`] for how it gets there. The store knows rules as rows and texts only; what they mean is told to it.
+//!
 //! Two readings of the same sources in the same order give the same rows, however they are cut into
 //! batches: keys are functions of the input, no row holds the time of its writing.
 

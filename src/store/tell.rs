@@ -2,8 +2,8 @@
 //!
 //! A run of telling goes like this; it may be killed between any two calls, and the next run completes it:
 //!
-//! 1. [`Store::pending`]: nothing waits, nothing to do.
-//! 2. When ways wait: [`Store::snapshots`], [`Writer::file_rules`] for each rules snapshot, [`Store::ways`], and one
+//! 1. [`Store::pending`](crate::store::Store::pending): nothing waits, nothing to do.
+//! 2. When ways wait: [`Store::snapshots`](crate::store::Store::snapshots), [`Writer::file_rules`] for each rules snapshot, [`Store::ways`](crate::store::Store::ways), and one
 //!    [`Writer::tell`] with what is told of the ways that wait (or of all).
 //! 3. [`Writer::tell_connections`] until it has told none.
 
@@ -24,7 +24,7 @@ use crate::store::write::{Memory, Writer};
 /// What is told, of any number of ways and sites, in one transaction.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tellings {
-    /// The numbers of the snapshots that this rests on, as [`Store::snapshots`] gave them. When they are no longer
+    /// The numbers of the snapshots that this rests on, as [`Store::snapshots`](crate::store::Store::snapshots) gave them. When they are no longer
     /// those of the database, nothing is written and [`StoreError::SnapshotsChanged`] says so.
     pub basis: Vec<i64>,
     /// The ways told. What was told of one before is replaced; the others keep what they have.
@@ -45,7 +45,8 @@ pub struct WayTelling {
     pub verdicts: Vec<VerdictFrom>,
 }
 
-/// A verdict, from a time on.
+/// A verdict, from a time on. Where the rules of one time tell a verdict and those of another none, the latter's is the
+/// log's own.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VerdictFrom {
     /// The time; none is the beginning.

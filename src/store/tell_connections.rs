@@ -333,6 +333,7 @@ async fn put_reply(
     .bind(id)
     .execute(&mut *connection)
     .await?;
+    // The search index may keep what is unlearnt one day: it says who can be meant, never who is.
     for end in [reply.src, reply.dst] {
         if end.addr.is_some() || end.port.is_some() {
             sqlx::query("insert or ignore into endpoint (addr, port, owner) values (?, ?, ?)")

@@ -17,7 +17,9 @@ pub(super) fn disagreements(scene: &Scene) -> Vec<String> {
     }
     let mut counted = Counts::new();
     for file in &scene.expected.counters {
-        count(&scene.text(file), &mut counted);
+        for counter in counters(&scene.text(file)).iter().filter(|counter| counter.ends()) {
+            *counted.entry(counter.text.clone()).or_default() += counter.packets;
+        }
     }
     counted.retain(|_, packets| *packets > 0);
     let mut written = Counts::new();
@@ -98,33 +100,54 @@ fn first(value: &Value) -> Option<&str> {
     value.as_str().or_else(|| value.get(0)?.as_str())
 }
 
-/// Adds up `iptables-save -c` and `ebtables -L --Lc`: rules with DROP or REJECT, policies that drop.
-fn count(text: &str, counts: &mut Counts) {
-    let mut chain = "";
-    for line in text.lines() {
-        if let Some(rest) = line.strip_prefix("Bridge chain: ") {
-            chain = rest.split(',').next().unwrap();
-        } else if let Some((rule, rest)) = line.split_once(" , pcnt = ") {
-            let (_, rule) = rule.split_once(' ').unwrap();
-            add(counts, &format!("-A {chain} {rule}"), rest.split(' ').next().unwrap());
-        } else if let Some((packets, rule)) =
-            line.strip_prefix('[').and_then(|it| it.split_once("] "))
-        {
-            add(counts, rule, packets.split(':').next().unwrap());
-        } else if let Some(policy) = line.strip_prefix(':') {
-            let words: Vec<&str> = policy.split([' ', '[', ':']).collect();
-            add(counts, &format!("-P {} {}", words[0], words[1]), words.get(3).unwrap_or(&"0"));
-        }
+/// A rule or policy with its packets, as `iptables-save -c` and `ebtables -L --Lc` print them.
+pub(super) struct Counter {
+    pub(super) table: String,
+    pub(super) chain: String,
+    /// `-A INPUT …`, `-P INPUT DROP`.
+    pub(super) text: String,
+    pub(super) packets: u64,
+}
+
+impl Counter {
+    /// Whether a packet that it counts ends there.
+    fn ends(&self) -> bool {
+        let is_policy = self.text.starts_with("-P ");
+        self.text.ends_with("-j DROP")
+            || self.text.contains("-j REJECT")
+            || is_policy && self.text.ends_with(" DROP")
     }
 }
 
-fn add(counts: &mut Counts, rule: &str, packets: &str) {
-    let ends = rule.ends_with("-j DROP")
-        || rule.contains("-j REJECT")
-        || rule.starts_with("-P ") && rule.ends_with(" DROP");
-    if ends {
-        *counts.entry(rule.to_owned()).or_default() += packets.parse::<u64>().unwrap();
+pub(super) fn counters(text: &str) -> Vec<Counter> {
+    let (mut table, mut bridge_chain) = ("", "");
+    let mut counters = Vec::new();
+    for line in text.lines() {
+        let mut add = |chain: &str, text: String, packets: &str| {
+            let (table, chain) = (table.to_owned(), chain.to_owned());
+            counters.push(Counter { table, chain, text, packets: packets.parse().unwrap() });
+        };
+        if let Some(name) = line.strip_prefix('*').or(line.strip_prefix("Bridge table: ")) {
+            table = name;
+        } else if let Some(rest) = line.strip_prefix("Bridge chain: ") {
+            bridge_chain = rest.split(',').next().unwrap();
+        } else if let Some((rule, rest)) = line.split_once(" , pcnt = ") {
+            let (_, rule) = rule.split_once(' ').unwrap();
+            let packets = rest.split(' ').next().unwrap();
+            add(bridge_chain, format!("-A {bridge_chain} {rule}"), packets);
+        } else if let Some((count, rule)) =
+            line.strip_prefix('[').and_then(|it| it.split_once("] "))
+        {
+            let chain = rule.split(' ').nth(1).unwrap();
+            add(chain, rule.to_owned(), count.split(':').next().unwrap());
+        } else if let Some(policy) = line.strip_prefix(':') {
+            let words: Vec<&str> = policy.split([' ', '[', ':']).collect();
+            if words[1] != "-" {
+                add(words[0], format!("-P {} {}", words[0], words[1]), words[3]);
+            }
+        }
     }
+    counters
 }
 
 /// Every path that is written stands in the log, line after line.

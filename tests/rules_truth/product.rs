@@ -43,6 +43,12 @@ impl Product {
             .collect()
     }
 
+    /// The rules with their hits.
+    pub(super) fn rules(&self) -> Result<Value, String> {
+        serde_json::from_str(&self.ask(&["rules", "--output", "json"])?)
+            .map_err(|error| error.to_string())
+    }
+
     /// A connection with its packets.
     pub(super) fn show(&self, id: &str) -> Result<Value, String> {
         serde_json::from_str(&self.ask(&["show", id, "--output", "json"])?)

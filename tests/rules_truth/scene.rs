@@ -42,6 +42,8 @@ pub(super) struct Expected {
     /// Connections that conntrack announced though no line says that they were accepted.
     #[serde(default)]
     pub(super) also_announced: Vec<String>,
+    /// Where it is given, every packet was traced in every chain but these, so that `rules` must count what the kernel counted.
+    pub(super) traced_but: Option<Vec<String>>,
     pub(super) runs: Vec<Run>,
 }
 

@@ -2,8 +2,12 @@
 //!
 //! `UPDATE_EXPECT=1 cargo test story` writes the texts anew. Commit them only if every sentence is true.
 
+mod any;
 mod case;
+mod field;
 mod lines;
+mod made;
+mod parted;
 mod samples;
 
 use expect_test::ExpectFile;
@@ -11,7 +15,7 @@ use tracecol::explain::{Subject, story};
 use tracecol::render;
 
 /// Checks a story as it is printed at 80 and at 200 columns.
-fn check(subject: &Subject<'_>, expected: ExpectFile) {
+fn check(subject: &Subject<'_>, expected: &ExpectFile) {
     let story = story(subject);
     let narrow = render::story(&story, 80, true);
     let wide = render::story(&story, 200, false);

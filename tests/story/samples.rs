@@ -13,12 +13,12 @@ fn folder(name: &str) -> PathBuf {
 }
 
 /// The log alone.
-fn bare(name: &str) -> Case {
+pub(super) fn bare(name: &str) -> Case {
     Case::of(&fs::read_to_string(folder(name).join("kern.kmsg")).unwrap())
 }
 
 /// The log with everything that lies beside it.
-fn whole(name: &str) -> Case {
+pub(super) fn whole(name: &str) -> Case {
     let mut case = bare(name);
     for file in ["iptables.rules", "ebtables.rules"] {
         let text = fs::read_to_string(folder(name).join(file)).unwrap();
@@ -34,36 +34,36 @@ fn whole(name: &str) -> Case {
 #[test]
 fn a_remote_user_reaches_a_container() {
     let case = whole("case1-remote");
-    check(&case.subject(0), expect_file!["told/case1-remote.txt"]);
+    check(&case.subject(0), &expect_file!["told/case1-remote.txt"]);
 }
 
 #[test]
 fn the_same_without_rules_and_context() {
     let case = bare("case1-remote").told();
-    check(&case.subject(0), expect_file!["told/case1-bare.txt"]);
+    check(&case.subject(0), &expect_file!["told/case1-bare.txt"]);
 }
 
 #[test]
 fn the_host_asks_its_own_published_port() {
     let case = whole("case2-localhost-proxy");
-    check(&case.subject(0), expect_file!["told/case2-client.txt"]);
-    check(&case.subject(1), expect_file!["told/case2-proxy.txt"]);
+    check(&case.subject(0), &expect_file!["told/case2-client.txt"]);
+    check(&case.subject(1), &expect_file!["told/case2-proxy.txt"]);
 }
 
 #[test]
 fn a_container_asks_another() {
     let case = whole("case3-container-to-container");
-    check(&case.subject(0), expect_file!["told/case3.txt"]);
+    check(&case.subject(0), &expect_file!["told/case3.txt"]);
 }
 
 #[test]
 fn a_container_may_not_ask_another() {
     let case = whole("case3-icc-off-dropped");
-    check(&case.subject(0), expect_file!["told/case3-dropped.txt"]);
+    check(&case.subject(0), &expect_file!["told/case3-dropped.txt"]);
 }
 
 #[test]
 fn a_link_lets_a_container_ask_another() {
     let case = whole("case3-icc-off-linked");
-    check(&case.subject(0), expect_file!["told/case3-linked.txt"]);
+    check(&case.subject(0), &expect_file!["told/case3-linked.txt"]);
 }

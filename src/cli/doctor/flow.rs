@@ -40,11 +40,11 @@ fn filter_words(text: &str) -> Result<String, Failure> {
         let lower = word.trim_start_matches('-').to_lowercase();
         let key = match lower.as_str() {
             "and" => continue,
-            "from" | "src" | "source" => "src",
-            "to" | "dst" | "destination" => "dst",
+            "from" | "src" | "source" | "s" => "src",
+            "to" | "dst" | "destination" | "d" => "dst",
             "host" | "net" | "addr" | "address" => "addr",
             "port" | "sport" | "dport" | "proto" => lower.as_str(),
-            "protocol" => "proto",
+            "protocol" | "p" => "proto",
             _ => {
                 filter.push(bare(word)?);
                 continue;
@@ -271,4 +271,65 @@ fn check(flow: &Flow) -> Result<(), Failure> {
         return Err(Failure::new(message).hint(HINT));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::args::Cli;
+
+    fn told(text: &str) -> String {
+        let global = Cli::try_parse_from(["tracecol", "doctor"]).unwrap().global;
+        match read(text, &global) {
+            Ok(flows) => flows.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+            Err(failure) => format!("! {}", failure.error),
+        }
+    }
+
+    #[test]
+    fn what_people_type() {
+        for (typed, meant) in [
+            ("tcp dport 40000", "tcp to port 40000"),
+            ("10.0.0.5 udp 53", "udp to 10.0.0.5 port 53; udp from 10.0.0.5 to port 53"),
+            ("icmp from 10.1.1.1", "icmp from 10.1.1.1"),
+            ("dport:40000 proto:tcp src:10.0.0.0/8", "tcp from 10.0.0.0/8 to port 40000"),
+            ("-p tcp -s 10.0.0.5 --dport 80", "tcp from 10.0.0.5 to port 80"),
+            ("tcp src host 1.2.3.4 and dst port 22", "tcp from 1.2.3.4 to port 22"),
+            ("TCP to 172.17.0.5:6379", "tcp to 172.17.0.5 port 6379"),
+            ("[fd00::2]:443 tcp", "tcp to fd00::2 port 443"),
+            ("port 53", "tcp to port 53; udp to port 53"),
+            ("dport 8000-8010 tcp", "tcp to port 8000-8010"),
+            ("10.0.0.7", "ip to 10.0.0.7"),
+            ("from 10.0.0.1 to 10.0.0.2", "ip from 10.0.0.1 to 10.0.0.2"),
+            ("arp 10.0.0.7", "arp to 10.0.0.7"),
+            ("tcp dport:80,443", "tcp to port 80; tcp to port 443"),
+            ("udp to 10.0.0.0-10.0.0.5", "udp to 10.0.0.0/30; udp to 10.0.0.4/31"),
+            ("ipv6-icmp", "icmpv6"),
+            ("gre", "gre"),
+        ] {
+            assert_eq!(told(typed), meant, "{typed}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_flow() {
+        for (typed, message) in [
+            ("", "! --for needs a protocol, an address or a port"),
+            ("frobnicate", "! `frobnicate` is no protocol, address or port"),
+            ("tcp dport", "! something is missing behind `dport`"),
+            ("icmp dport 5", "! rules know ports of tcp, udp and sctp only"),
+            ("icmp fd00::1", "! `icmp to fd00::1` is neither IPv4 nor IPv6"),
+            ("tcp udp", "! no packet can be all of that at once"),
+            ("from 10.0.0.1 to fd00::1", "! `ip from 10.0.0.1 to fd00::1` is neither"),
+            ("verdict:dropped", "! only addr: src: dst: port: sport: dport: proto: go into rules"),
+            ("tcp OR udp", "! `OR` is no protocol, address or port"),
+            ("-dport:80", "! OR and `-` do not go into rules"),
+            ("tcp dport 99999", "! `99999` is above 65535"),
+            ("tcp dport:1,2,3,4,5,6,7,8,9", "! these are more than 8 flows"),
+        ] {
+            assert!(told(typed).starts_with(message), "{typed}: {}", told(typed));
+        }
+    }
 }

@@ -24,7 +24,12 @@ pub fn diff(left: &Subject<'_>, right: &Subject<'_>) -> Diff {
         ways.push(way(if has_reply { "The request" } else { "The packet" }, requests));
     }
     if has_reply {
-        ways.push(way("The reply", replies));
+        let title = match replies {
+            (Some(_), None) => "The reply (only the first has one)",
+            (None, Some(_)) => "The reply (only the second has one)",
+            _ => "The reply",
+        };
+        ways.push(way(title, replies));
     }
     let parting =
         [("", requests), ("the replies ", replies)].into_iter().find_map(|(whose, pair)| {
@@ -131,7 +136,12 @@ fn ends(left: &Scene<'_, '_>, right: &Scene<'_, '_>) -> Phrase {
         phrase.and(RunKind::Verdict(kind), verdict_word(kind))
     };
     if left.kind() == right.kind() {
-        return sentence(one(Phrase::text("Each of them"), left));
+        let kind = left.kind().unwrap_or(VerdictKind::Unknown);
+        let phrase = match kind {
+            VerdictKind::Unknown => Phrase::text("Of both: "),
+            _ => Phrase::text("Both were "),
+        };
+        return sentence(phrase.and(RunKind::Verdict(kind), verdict_word(kind)));
     }
     let phrase = one(Phrase::text("The first"), left).say(", ");
     sentence(one(phrase.say("the second"), right))

@@ -3,7 +3,7 @@
 use crate::explain::narrate::{Account, place, quoted, sentence, shown_of, written};
 use crate::explain::{DiffRow, Phrase};
 use crate::model::{Header, IfName, Layer};
-use crate::rulebook::{Match, Rule, Test};
+use crate::rulebook::{Chain, Match, Rule, Test};
 
 /// The first difference of two ways.
 pub(super) struct Parting<'s, 'a, 'b> {
@@ -35,7 +35,7 @@ impl<'s, 'a, 'b> Parting<'s, 'a, 'b> {
         Some(Self { left, right, at, before, is_one_chain })
     }
 
-    /// `They part at filter:FORWARD: rule 3, `…`, against the policy, `…`.`
+    /// They part at filter:FORWARD: rule 3 against the policy.
     pub(super) fn answer(&self, whose: &str) -> Phrase {
         let they = if whose.is_empty() { "they " } else { whose };
         let phrase = Phrase::text(they.to_owned()).say("part ");
@@ -46,37 +46,46 @@ impl<'s, 'a, 'b> Parting<'s, 'a, 'b> {
                 phrase.say("at ").place(chain).say(": ").append(one).say(" against ").append(two)
             }
             (left, right) => {
-                let phrase = match self.before {
-                    Some(before) => phrase.say("after ").place(name(self.left, before)).say(": "),
-                    None => phrase.say("at the very beginning: "),
+                let (phrase, verb) = match self.before {
+                    Some(before) => (
+                        phrase.say("after ").place(name(self.left, before)).say(": "),
+                        "goes on to ",
+                    ),
+                    None => (phrase.say("at the very beginning: "), "begins at "),
                 };
-                let phrase = goes(phrase.say("the first "), self.left, left);
-                goes(phrase.say("; the second "), self.right, right)
+                let phrase = goes(phrase.say("the first "), verb, self.left, left);
+                goes(phrase.say("; the second "), verb, self.right, right)
             }
         }
     }
 
     /// The conditions that hold for one and not for the other, else the fields that differ.
     pub(super) fn because(&self) -> Vec<Phrase> {
-        let mut said = self.other_text();
-        let conditions = self.conditions();
-        if conditions.is_empty() {
-            said.extend(self.fields());
+        if let Some(changed) = self.other_rules() {
+            return vec![changed];
         }
-        said.extend(conditions);
-        said
+        let conditions = self.conditions();
+        if conditions.is_empty() { self.fields().into_iter().collect() } else { conditions }
     }
 
-    /// The same place with other text: the rule sets are of different times.
-    fn other_text(&self) -> Vec<Phrase> {
-        let (Some(left), Some(right)) = self.at else { return Vec::new() };
-        let (one, two) = (&self.left.told[left], &self.right.told[right]);
-        let same_site = one.step.hop.site == two.step.hop.site;
-        if same_site && one.rule.is_some() && two.rule.is_some() && one.rule != two.rule {
-            vec![Phrase::text("The rules were changed between the two packets.")]
-        } else {
-            Vec::new()
+    /// The first rule of the chain that was another one for the other packet.
+    fn other_rules(&self) -> Option<Phrase> {
+        let (left, right) = (self.at.0?, self.at.1?);
+        let (one, two) = (self.left.chain(left)?, self.right.chain(right)?);
+        if !self.is_one_chain {
+            return None;
         }
+        let text = |chain: &Chain, number: u32| chain.rule(number).map(|rule| rule.text.clone());
+        let mut numbers = 1..=one.len().max(two.len());
+        let number = numbers.find(|number| text(one, *number) != text(two, *number))?;
+        let phrase = Phrase::text("The rules of ").place(short(self.left, left).0);
+        let phrase = phrase.say(format!(" were not the same: rule {number} was "));
+        let said = |phrase: Phrase, text: Option<Box<str>>| match text {
+            Some(text) => quoted(phrase, &text),
+            None => phrase.say("not there"),
+        };
+        let phrase = said(phrase, text(one, number)).say(" for the first and ");
+        Some(said(phrase, text(two, number)).say(" for the second."))
     }
 
     /// Of the rules that only one of them met in this chain: what they ask that the other does not show.
@@ -119,14 +128,14 @@ impl<'s, 'a, 'b> Parting<'s, 'a, 'b> {
         };
         let mut said: Vec<Phrase> = Vec::new();
         for condition in rule.matches.iter().filter(parts) {
-            let phrase =
-                quoted(Phrase::text(format!("Rule {number} asks for ")), &written(condition));
-            let fact = |phrase: Phrase, who: &str, sight| match shown_of(condition, sight) {
-                Some(fact) => phrase.say(format!("the {who}: ")).append(fact),
-                None => phrase.say(format!("the {who} does not show it")),
+            let asks = Phrase::text(format!("Rule {number} asks for "));
+            let fact = |phrase: Phrase, sight| match shown_of(condition, sight) {
+                Some(fact) => phrase.say(" (").append(fact).say(")"),
+                None => phrase,
             };
-            let phrase = fact(phrase.say("; of "), first, met);
-            said.push(sentence(fact(phrase.say(", of "), second, other)));
+            let phrase = quoted(asks, &written(condition)).say(": that holds for the ").say(first);
+            let phrase = fact(phrase, met).say(", not for the ").say(second);
+            said.push(sentence(fact(phrase, other)));
         }
         if said.is_empty() {
             said.extend(untold(rule, number));
@@ -162,7 +171,7 @@ impl<'s, 'a, 'b> Parting<'s, 'a, 'b> {
             differ("destination", Some(left.dst.to_string()), Some(right.dst.to_string()));
             differ("protocol", protocol(left), protocol(right));
             differ("destination port", port(left), port(right));
-            differ("mark", mark(&one.header), mark(&two.header));
+            differ("mark", Some(mark(&one.header)), Some(mark(&two.header)));
         }
         if parts.is_empty() {
             return Some(Phrase::text(
@@ -177,8 +186,8 @@ impl<'s, 'a, 'b> Parting<'s, 'a, 'b> {
     }
 }
 
-fn mark(header: &Header) -> Option<String> {
-    Some(format!("0x{:x}", header.mark.unwrap_or(0)))
+fn mark(header: &Header) -> String {
+    format!("0x{:x}", header.mark.unwrap_or(0))
 }
 
 /// Conditions of which no line tells whether they hold.
@@ -202,7 +211,7 @@ fn name(account: &Account<'_>, step: usize) -> String {
     account.told.get(step).map(place).unwrap_or_default()
 }
 
-/// `filter:FORWARD`, and `rule 3, `…`` or `the policy, `…``.
+/// The chain, and `rule 3` or `the policy` with its text.
 fn short(account: &Account<'_>, step: usize) -> (String, Phrase) {
     let name = name(account, step);
     let (chain, rest) = match name.rsplit_once(" rule ") {
@@ -226,10 +235,10 @@ fn short(account: &Account<'_>, step: usize) -> (String, Phrase) {
     )
 }
 
-/// `goes on to filter:INPUT rule 2, `…`` or `is not seen any more`.
-fn goes(phrase: Phrase, account: &Account<'_>, step: Option<usize>) -> Phrase {
+/// The next place of a side, with its rule, or that it is not seen any more.
+fn goes(phrase: Phrase, verb: &str, account: &Account<'_>, step: Option<usize>) -> Phrase {
     let Some(step) = step else { return phrase.say("is not seen any more") };
-    let phrase = phrase.say("goes on to ").place(name(account, step));
+    let phrase = phrase.say(verb).place(name(account, step));
     match account.told.get(step).and_then(|told| told.rule.as_deref()) {
         Some(rule) => quoted(phrase.say(", "), rule),
         None => phrase,

@@ -10,7 +10,7 @@ use crate::rulebook::{Chain, Dialect, Family, Rule, RuleSet, Target, Test};
 use super::account::{Account, End};
 use super::idioms::Owner;
 use super::lost::{Odds, Reason, ReasonKind};
-use super::names::device;
+use super::names::{device, sentence};
 use super::scene::{Scene, idiom_of};
 
 /// What to do or where to look.
@@ -27,20 +27,30 @@ pub(crate) fn advice(scene: &Scene<'_, '_>, reasons: &[Reason]) -> Vec<Advice> {
 /// A rule before the one that ended the packet, for exactly this flow.
 fn let_through(scene: &Scene<'_, '_>, account: &Account<'_>, end: &End) -> Vec<Advice> {
     let mut all = Vec::new();
+    if end.is_open() {
+        return owners(account, end);
+    }
     let Some(place) = Place::of(account, end) else { return give_rules(account, end.step) };
     let header = account.header(end.step);
     if let Some(flow) = header.and_then(|header| Flow::of(header, account, end.step)) {
-        let owner = place.owner();
+        let idiom = idiom_of(account, end);
+        let owner = place.owner().or(idiom.and_then(|idiom| idiom.owner));
         let place = place.for_own_rules();
         let mut commands: Vec<String> = place.command(&flow).into_iter().collect();
         let needs_answers = !commands.is_empty() && !lets_answers(account, end.step, &place, &flow);
         if needs_answers {
             commands.extend(place.command(&flow.answer()));
         }
-        if !commands.is_empty() {
-            all.push(Advice { sentence: place.sentence(needs_answers), commands });
-        }
-        all.extend(owner.map(|owner| Advice { sentence: lasting(owner), commands: Vec::new() }));
+        all.push(if commands.is_empty() {
+            let words =
+                "No command is given: a name in it could not be written safely for a shell.";
+            Advice { sentence: words.into(), commands }
+        } else {
+            Advice { sentence: place.sentence(needs_answers), commands }
+        });
+        let idiom = idiom.map(|idiom| idiom.name);
+        let lasting = owner.map(|owner| lasting(owner, &place, idiom));
+        all.extend(lasting.map(|sentence| Advice { sentence, commands: Vec::new() }));
     }
     let idiom = idiom_of(account, end);
     if idiom.is_some_and(|idiom| idiom.name == "invalid") {
@@ -49,8 +59,34 @@ fn let_through(scene: &Scene<'_, '_>, account: &Account<'_>, end: &End) -> Vec<A
     all
 }
 
-fn lasting(owner: Owner) -> Phrase {
-    Phrase::text("To make it last: ").say(owner.advice()).say(".")
+/// What lasts for those who manage the chains of the rules that may have written the line.
+fn owners(account: &Account<'_>, end: &End) -> Vec<Advice> {
+    let told = account.told.get(end.step);
+    let places = told.into_iter().flat_map(|told| told.one_of.iter().chain(&told.place));
+    let mut all: Vec<Advice> = places
+        .filter_map(|place| Owner::of_chain(&place.chain, account.set_at(place)?))
+        .map(|owner| Advice {
+            sentence: sentence(Phrase::text(owner.advice()).say(".")),
+            commands: Vec::new(),
+        })
+        .collect();
+    all.dedup();
+    all
+}
+
+/// How the change outlives the program that manages the chain.
+fn lasting(owner: Owner, place: &Place<'_>, idiom: Option<&str>) -> Phrase {
+    let words = match (owner, idiom) {
+        (Owner::Docker, Some("docker-icc")) => {
+            "docker writes this rule anew when it starts; what lasts is a link between the two containers (`docker run \
+             --link`), a network of their own, or docker without icc=false"
+        }
+        (Owner::Docker, _) if place.set.chain("filter", "DOCKER-USER").is_none() => {
+            "docker writes its own rules anew when it starts"
+        }
+        _ => owner.advice(),
+    };
+    Phrase::text("To make it last: ").say(words).say(".")
 }
 
 fn invalid(scene: &Scene<'_, '_>) -> Advice {
@@ -333,8 +369,10 @@ fn look(account: &Account<'_>, end: &End, reasons: &[Reason]) -> Vec<Advice> {
     let end = end.step;
     let mut all = Vec::new();
     let told = account.told.get(end);
-    let rule_is_unknown = told.is_some_and(|told| told.rule.is_none() && told.misfit.is_none());
-    if rule_is_unknown && reasons.is_empty() {
+    if told.is_some_and(|told| told.misfit.is_some()) {
+        let words = "Give the rules that held when the packet came (`tracecol rules add FILE --from TIME`), and ask again.";
+        all.push(Advice { sentence: words.into(), commands: Vec::new() });
+    } else if told.is_some_and(|told| told.rule.is_none()) && reasons.is_empty() {
         all.extend(give_rules(account, end));
     }
     let (Some(ip), Some(step)) =

@@ -1,18 +1,20 @@
 //! The answer: one sentence that says what became of it, where, and by which rule.
 
-use crate::explain::{Phrase, RootCause, RunKind, root_cause};
+use crate::explain::{Phrase, RootCause, RulePlace, RunKind, ToldStep, root_cause};
 use crate::model::{
     Connection, Direction, EvidenceOf, Hook, NatChange, Site, Table, Tuple, VerdictKind,
 };
 use crate::rulebook::Target;
 
 use super::account::{Account, End, is_destination};
-use super::lost::where_lost;
-use super::names::{count, endpoint, flow, listed, nat_word, place, quoted, rule_place, somebody};
+use super::lost::{Odds, Reason, breaks_off, where_lost};
+use super::names::{
+    count, endpoint, flow, listed, nat_word, place, quoted, rule_place, sentence, somebody,
+};
 use super::scene::{Scene, idiom_of};
 
 /// What became of it.
-pub(crate) fn answer(scene: &Scene<'_, '_>) -> Phrase {
+pub(crate) fn answer(scene: &Scene<'_, '_>, reasons: &[Reason]) -> Phrase {
     let Some((account, end)) = scene.end() else {
         return Phrase::text("There is no packet to tell of.");
     };
@@ -21,7 +23,7 @@ pub(crate) fn answer(scene: &Scene<'_, '_>) -> Phrase {
         Some(VerdictKind::Rejected) => rejected(account, &end),
         Some(VerdictKind::Accepted) => accepted(scene, account, &end),
         Some(VerdictKind::Consumed) => consumed(scene, account, &end),
-        Some(VerdictKind::Unknown) | None => unknown(scene, account, &end),
+        Some(VerdictKind::Unknown) | None => unknown(scene, account, &end, reasons),
     }
 }
 
@@ -43,7 +45,7 @@ pub(crate) fn end_place(account: &Account<'_>, end: &End) -> String {
     }
 }
 
-/// ` at filter:FORWARD rule 5, `-A …`` or ` by the policy of filter:INPUT, `-P INPUT DROP``.
+/// At filter:FORWARD rule 5 with its text, or by the policy of filter:INPUT.
 fn at_rule(phrase: Phrase, account: &Account<'_>, end: &End) -> Phrase {
     let place = end_place(account, end);
     let phrase = match place.strip_suffix(" policy") {
@@ -60,7 +62,33 @@ fn flow_at(account: &Account<'_>, end: &End) -> Phrase {
     account.header(end.step).map(flow).unwrap_or_default()
 }
 
+/// `Dropped behind LOG "[UFW BLOCK]": filter:a rule 1 or filter:b rule 2 wrote the line, and either way it is dropped.`
+fn behind_log(phrase: Phrase, account: &Account<'_>, end: &End, word: &str) -> Phrase {
+    let Some(told) = account.told.get(end.step) else { return phrase.say(".") };
+    let phrase = phrase.say(" behind ").place(place(told)).say(": ");
+    let phrase = match writers(told) {
+        Some(writers) => phrase.append(writers).say(" wrote the line, and "),
+        None => phrase,
+    };
+    let flow = flow_at(account, end);
+    phrase.say("whichever rule decided over ").append(flow).say(format!(", it was {word}."))
+}
+
+/// The rules that may have written a line.
+pub(crate) fn writers(told: &ToldStep<'_>) -> Option<Phrase> {
+    let rule = |one: &RulePlace| {
+        let text = rule_place(one.family, &one.table, &one.chain, one.number);
+        Phrase::default().place(text)
+    };
+    let rules: Vec<Phrase> = told.one_of.iter().map(rule).collect();
+    (!rules.is_empty()).then(|| listed(rules, "or"))
+}
+
 fn dropped(account: &Account<'_>, end: &End) -> Phrase {
+    if end.is_open() {
+        let phrase = opening(account, VerdictKind::Dropped, "Dropped");
+        return behind_log(phrase, account, end, "dropped");
+    }
     let phrase = at_rule(opening(account, VerdictKind::Dropped, "Dropped"), account, end);
     let flow = flow_at(account, end);
     if let Some(cause) = root_cause(&account.told).filter(|cause| cause.ended_at == end.step) {
@@ -101,6 +129,10 @@ fn marked(phrase: Phrase, account: &Account<'_>, cause: RootCause) -> Phrase {
 }
 
 fn rejected(account: &Account<'_>, end: &End) -> Phrase {
+    if end.is_open() {
+        let phrase = opening(account, VerdictKind::Rejected, "Rejected");
+        return behind_log(phrase, account, end, "rejected");
+    }
     let phrase = at_rule(opening(account, VerdictKind::Rejected, "Rejected"), account, end);
     let phrase = match &end.target {
         Some(Target::Reject { with: Some(with) }) if &**with == "tcp-reset" => {
@@ -123,27 +155,74 @@ fn rejected(account: &Account<'_>, end: &End) -> Phrase {
 
 fn accepted(scene: &Scene<'_, '_>, account: &Account<'_>, end: &End) -> Phrase {
     let Some(connection) = scene.connection() else { return accepted_packet(account, end) };
-    let has_answer = connection.packets_reply > 0;
-    let phrase = Phrase::default();
-    let phrase = if has_answer {
-        phrase.and(RunKind::Verdict(VerdictKind::Accepted), "Reached").say(" ")
-    } else {
-        phrase.and(RunKind::Verdict(VerdictKind::Accepted), "Let through").say(" to ")
-    };
+    if connection.packets_reply == 0 {
+        return unanswered(scene, connection, account, end);
+    }
+    let phrase = Phrase::default().and(RunKind::Verdict(VerdictKind::Accepted), "Reached").say(" ");
     let phrase = phrase.append(target(scene, connection));
+    came_back(with_how(phrase, scene, connection, account, end), connection)
+}
+
+/// `: DNAT by nat:DOCKER rule 1 and let through by the policy of filter:FORWARD`.
+fn with_how(
+    phrase: Phrase,
+    scene: &Scene<'_, '_>,
+    connection: &Connection,
+    account: &Account<'_>,
+    end: &End,
+) -> Phrase {
     let mut how = translations(scene, connection);
     how.extend(let_through(account, end));
-    let phrase = if how.is_empty() { phrase } else { phrase.say(": ").append(listed(how, "and")) };
-    if has_answer {
-        let packets = count(connection.packets_reply, "packet");
-        phrase.say(format!("; {packets} came back."))
-    } else {
-        phrase.say("; nothing came back in this log.")
+    if how.is_empty() { phrase } else { phrase.say(": ").append(listed(how, "and")) }
+}
+
+fn came_back(phrase: Phrase, connection: &Connection) -> Phrase {
+    match connection.packets_reply {
+        0 => phrase.say("; nothing came back in this log."),
+        packets => phrase.say(format!("; {} came back.", count(packets, "packet"))),
     }
 }
 
-/// `172.17.0.5:6379 (asked for as 10.146.22.21:40000)`.
+/// Let through to 10.2.2.2:80 by filter:FORWARD rule 2; nothing came back in this log.
+fn unanswered(
+    scene: &Scene<'_, '_>,
+    connection: &Connection,
+    account: &Account<'_>,
+    end: &End,
+) -> Phrase {
+    let words = let_words(account, end).unwrap_or("let through");
+    let words = sentence(Phrase::text(words)).plain();
+    let verdict = RunKind::Verdict(VerdictKind::Accepted);
+    let phrase = Phrase::default().and(verdict, words.trim_end_matches('.')).say(" to ");
+    let phrase = phrase.append(target(scene, connection));
+    let phrase = match let_by(account, end) {
+        Some(by) => phrase.say(" by ").append(by),
+        None => phrase,
+    };
+    let translated = translations(scene, connection);
+    let phrase = if translated.is_empty() {
+        phrase
+    } else {
+        phrase.say("; ").append(listed(translated, "and"))
+    };
+    came_back(phrase, connection)
+}
+
+/// `172.17.0.5:6379 (asked for 10.146.22.21:40000)`.
 fn target(scene: &Scene<'_, '_>, connection: &Connection) -> Phrase {
+    let is_container = real_target(connection).addr.is_some_and(|addr| {
+        scene.context().is_some_and(|context| context.container_at(addr).is_some())
+    });
+    let here = if scene.is_local() && !is_container { " on this host itself" } else { "" };
+    named_target(scene, connection, here)
+}
+
+/// The same, where it is said already that it is on this host.
+fn asked(scene: &Scene<'_, '_>, connection: &Connection) -> Phrase {
+    named_target(scene, connection, "")
+}
+
+fn named_target(scene: &Scene<'_, '_>, connection: &Connection, here: &str) -> Phrase {
     let asked = endpoint(connection.original.dst);
     let real = real_target(connection);
     let real_text = endpoint(real).or_else(|| asked.clone()).unwrap_or_else(|| "its target".into());
@@ -151,16 +230,9 @@ fn target(scene: &Scene<'_, '_>, connection: &Connection) -> Phrase {
         Some(addr) => somebody(addr, real.port, scene.context()),
         None => Phrase::default().address(real_text.clone()),
     };
-    let phrase = if scene.is_local()
-        && real.addr.is_none_or(|addr| {
-            scene.context().is_none_or(|context| context.container_at(addr).is_none())
-        }) {
-        phrase.say(" on this host itself")
-    } else {
-        phrase
-    };
+    let phrase = phrase.say(here);
     match asked.filter(|asked| *asked != real_text) {
-        Some(asked) => phrase.say(" (asked for as ").address(asked).say(")"),
+        Some(asked) => phrase.say(" (asked for ").address(asked).say(")"),
         None => phrase,
     }
 }
@@ -210,16 +282,30 @@ pub(crate) fn nat_step<'s, 'a>(
 
 /// `let through by the policy of filter:FORWARD`.
 fn let_through(account: &Account<'_>, end: &End) -> Option<Phrase> {
+    let words = let_words(account, end)?;
+    Some(Phrase::text(words).say(" by ").append(let_by(account, end)?))
+}
+
+/// What the filter table's decision means at its hook.
+fn let_words(account: &Account<'_>, end: &End) -> Option<&'static str> {
+    if end.is_open() {
+        return None;
+    }
     let by_book = end.place.as_ref().and_then(|place| Table::from_name(place.table.as_bytes()));
     if by_book.or(account.table(end.step)) != Some(Table::Filter) {
         return None;
     }
-    let words = match account.hook(end.step) {
-        Some(Hook::Input) => "let in by ",
-        Some(Hook::Output) => "let out by ",
-        _ => "let through by ",
-    };
-    let (phrase, place) = (Phrase::text(words), end_place(account, end));
+    Some(match account.hook(end.step) {
+        Some(Hook::Input) => "let in",
+        Some(Hook::Output) => "let out",
+        _ => "let through",
+    })
+}
+
+/// The policy of filter:FORWARD, or filter:FORWARD rule 2 with its text.
+fn let_by(account: &Account<'_>, end: &End) -> Option<Phrase> {
+    let_words(account, end)?;
+    let (phrase, place) = (Phrase::default(), end_place(account, end));
     Some(match (place.strip_suffix(" policy"), &end.rule) {
         (Some(chain), _) if end.is_policy() => phrase.say("the policy of ").place(chain),
         (_, Some(rule)) => quoted(phrase.place(place).say(", "), rule),
@@ -244,19 +330,17 @@ fn consumed(scene: &Scene<'_, '_>, account: &Account<'_>, end: &End) -> Phrase {
         let handed = at_rule(verdict("Handed to a program in userspace"), account, end);
         return handed.say(": that program decides, and the log does not say what.");
     }
-    let translated = scene.connection().map(|connection| translations(scene, connection));
-    let mut how = translated.unwrap_or_default();
-    how.extend(let_through(account, end));
     let taken = verdict("Taken by a program on this host");
-    let taken = if how.is_empty() {
-        at_rule(taken, account, end)
-    } else {
-        taken.say(", ").append(listed(how, "and"))
-    };
-    taken.say(": ").append(flow_at(account, end)).say(".")
+    match scene.connection() {
+        Some(connection) => {
+            let taken = taken.say(" as ").append(asked(scene, connection));
+            came_back(with_how(taken, scene, connection, account, end), connection)
+        }
+        None => at_rule(taken, account, end).say(": ").append(flow_at(account, end)).say("."),
+    }
 }
 
-fn unknown(scene: &Scene<'_, '_>, account: &Account<'_>, end: &End) -> Phrase {
+fn unknown(scene: &Scene<'_, '_>, account: &Account<'_>, end: &End, reasons: &[Reason]) -> Phrase {
     let verdict = RunKind::Verdict(VerdictKind::Unknown);
     let phrase = Phrase::default().and(verdict, "Not told by the log");
     let phrase = match account.packet.direction {
@@ -270,8 +354,21 @@ fn unknown(scene: &Scene<'_, '_>, account: &Account<'_>, end: &End) -> Phrase {
         return phrase
             .say(", a rule that writes a line; what the rules after it did is not in the log.");
     }
+    if let Some(chain) = breaks_off(account, end.step) {
+        let phrase = phrase.say("; a line of ").place(chain);
+        return phrase.say(" had to follow and did not: lines are missing in the log.");
+    }
     match where_lost(scene, account, end) {
-        Some(lost) => phrase.say("; nothing after, so ").say(lost).say("."),
+        Some(lost) => {
+            let likely = reasons.iter().find(|reason| reason.odds == Odds::Likely);
+            let phrase = phrase.say("; nothing after, so ").say(lost);
+            match likely.and_then(|reason| reason.kind.brief()) {
+                Some(brief) => phrase.say(format!(", likely {brief}.")),
+                None => phrase.say("."),
+            }
+        }
+        None if account.is_doubted(end.step) => phrase
+            .say("; nothing after. The rules that were given for that table are not those it met."),
         None if told.rule.is_none() && !account.is_arp() => {
             phrase.say("; nothing after. What the rule there does is not known.")
         }

@@ -41,7 +41,23 @@ fn marked(account: &Account<'_>, cause: RootCause) -> Vec<Phrase> {
     let set = rule(cause.set_at, &format!(", put the mark 0x{:x} on it", cause.mark));
     let ended = rule(cause.ended_at, ", asked for the mark.");
     let Some((set, ended)) = set.zip(ended) else { return Vec::new() };
-    vec![set.say("; ").append(ended)]
+    let mut said = vec![set.say("; ").append(ended)];
+    said.extend(sent(account, cause.set_at));
+    said
+}
+
+/// The two rules that led into the chain of a step: what they ask for is why it came there.
+fn sent(account: &Account<'_>, step: usize) -> Option<Phrase> {
+    let rule = |at: usize| {
+        let told = account.told.get(at)?;
+        Some(quoted(Phrase::default().place(place(told)).say(", "), told.rule.as_deref()?))
+    };
+    let by = account.caller(step)?;
+    let phrase = Phrase::text("It came to that rule by ").append(rule(by)?);
+    Some(match account.caller(by).and_then(rule) {
+        Some(from) => phrase.say(", and there by ").append(from).say("."),
+        None => phrase.say("."),
+    })
 }
 
 /// `DNAT: 10.146.22.21:40000 → 172.17.0.5:6379 by nat:DOCKER rule 1, `…`.`
@@ -68,10 +84,20 @@ fn translation(scene: &Scene<'_, '_>, change: &NatChange) -> Phrase {
     };
     match change.evidence {
         EvidenceOf::Observed => phrase.say("."),
+        EvidenceOf::Inferred if is_seen(scene, change) => phrase.say(
+            ": its lines show it, and no line of the nat table stands between. Rules of nf_tables print none.",
+        ),
         EvidenceOf::Inferred => {
             phrase.say("; no line shows it, it follows from the other direction.")
         }
     }
+}
+
+/// Whether two lines of the connection's first packet show a translation.
+fn is_seen(scene: &Scene<'_, '_>, change: &NatChange) -> bool {
+    let first = scene.accounts.iter().filter(|account| account.is_first(scene.connection()));
+    let mut rewrites = first.flat_map(|account| &account.rewrites);
+    rewrites.any(|rewrite| rewrite.is_source != is_destination(change.kind))
 }
 
 /// Packets of the connection that ended otherwise than it did.
@@ -120,52 +146,40 @@ pub(crate) fn numbers(numbers: &[usize]) -> Phrase {
 }
 
 fn relation(scene: &Scene<'_, '_>, link: &LinkFact) -> Option<Phrase> {
-    let words = match (link.kind, link.is_later) {
-        // The wait is told at the step where it happened.
-        (LinkKind::ArpWait, _) => return None,
-        (LinkKind::Proxy, false) => {
-            "A program on this host (docker-proxy) took the connection and opened another one for it: "
-        }
-        (LinkKind::Proxy, true) => {
-            "A program on this host (docker-proxy) opened this connection on behalf of another one: "
-        }
-        (LinkKind::IcmpError, true) => "It is an ICMP error about ",
-        (LinkKind::IcmpError, false) => "An ICMP error came back about it: ",
-        (LinkKind::Reset, true) => "REJECT sent it as its answer to ",
-        (LinkKind::Reset, false) => "The answer that REJECT sent: ",
-        (LinkKind::Expectation, true) => "It was announced by ",
-        (LinkKind::Expectation, false) => "It announced ",
-        (LinkKind::Retransmission, true) => "sent again: a later copy of ",
-        (LinkKind::Retransmission, false) => return None,
-    };
     let number = link.packet.and_then(|key| {
         scene.accounts.iter().find(|account| account.key() == key).map(|account| account.number)
     });
-    let phrase = match number {
-        Some(number) if scene.accounts.len() > 1 => {
-            Phrase::text(format!("Packet {number}: {}", lower(words)))
+    let this = match number {
+        Some(number) if scene.accounts.len() > 1 => format!("packet {number}"),
+        Some(_) => "this packet".to_owned(),
+        None => "this connection".to_owned(),
+    };
+    let other = &link.other;
+    let words = match (link.kind, link.is_later) {
+        // The wait is told at the step where it happened, a copy once where it is one.
+        (LinkKind::ArpWait, _) | (LinkKind::Retransmission, false) => return None,
+        (LinkKind::Retransmission, true) => {
+            return Some(told(format!("{this} is {other}, sent again.")));
         }
-        _ => sentence_start(words),
+        (LinkKind::Proxy, false) => format!(
+            "a program on this host took this connection and opened another one for it, as docker-proxy does: {other}"
+        ),
+        (LinkKind::Proxy, true) => format!(
+            "a program on this host opened this connection on behalf of another one, as docker-proxy does: {other}"
+        ),
+        (LinkKind::IcmpError, true) => format!("{this} is an ICMP error about {other}"),
+        (LinkKind::IcmpError, false) => format!("an ICMP error came back about {this}: {other}"),
+        (LinkKind::Reset, true) => format!("{this} is the answer that REJECT sent to {other}"),
+        (LinkKind::Reset, false) => format!("the answer that REJECT sent to {this} is {other}"),
+        (LinkKind::Expectation, true) => format!("{this} was announced by {other}"),
+        (LinkKind::Expectation, false) => format!("{this} announced {other}"),
     };
-    let evidence = match link.evidence.trim() {
-        "" => String::new(),
-        evidence => format!(" ({})", evidence.trim_end_matches('.')),
-    };
-    Some(phrase.say(link.other.clone()).say(format!("{evidence}.")))
-}
-
-fn lower(words: &str) -> String {
-    let mut letters = words.chars();
-    letters.next().map_or_else(String::new, |first| {
-        let keeps = words.starts_with("REJECT") || words.starts_with("An ICMP") && false;
-        if keeps { words.to_owned() } else { first.to_lowercase().chain(letters).collect() }
+    Some(match link.evidence.trim().trim_end_matches('.') {
+        "" => told(format!("{words}.")),
+        evidence => told(format!("{words} ({evidence}).")),
     })
 }
 
-fn sentence_start(words: &str) -> Phrase {
-    let mut letters = words.chars();
-    let text: String = letters
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect());
-    Phrase::text(text)
+fn told(words: String) -> Phrase {
+    sentence(Phrase::text(words))
 }

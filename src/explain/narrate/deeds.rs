@@ -1,6 +1,8 @@
 //! What happened at a step, in a sentence or two.
 
-use crate::explain::{Phrase, RunKind};
+use std::collections::BTreeSet;
+
+use crate::explain::{InferredAt, Phrase, RunKind};
 use crate::model::{
     Connection, EvidenceOf, Hook, Layer, Site, SiteKind, Table, VerdictEvidence, VerdictKind,
 };
@@ -10,34 +12,37 @@ use super::account::{Account, Rewrite, is_bridge, is_destination};
 use super::idioms::chain_use;
 use super::names::{endpoint, lossy, nat_word, quoted, sentence};
 
-/// What the rule, policy or chain end of a step did.
+/// What the rule, policy or chain end of a step did. `known` remembers what has been explained in the story already.
 pub(crate) fn deeds(
     account: &Account<'_>,
     step: usize,
     connection: Option<&Connection>,
+    known: &mut BTreeSet<String>,
 ) -> Vec<Phrase> {
     let mut said = Vec::new();
-    said.extend(starts_trace(account, step));
+    said.extend(starts_trace(account, step, known));
+    said.extend(kept_rewrite(account, step, connection));
     said.extend(prints_as_end(account, step));
-    said.extend(act(account, step));
+    said.extend(act(account, step, known));
     said.extend(account.rewrites.iter().filter(|one| one.by == Some(step)).map(rewritten));
     said.extend(unseen_rewrite(account, step, connection));
     said.extend(ending(account, step));
     said
 }
 
-/// The chain that a step goes into and what it is used for, as far as is known.
-pub(crate) fn use_of_chain<'s>(
-    account: &'s Account<'_>,
-    step: usize,
-) -> Option<(&'s str, &'static str)> {
+/// What the chain that a step goes into is used for, when that is well known.
+pub(crate) fn use_of_chain(account: &Account<'_>, step: usize) -> Option<&'static str> {
     let told = account.told.get(step)?;
     let (Target::Jump(chain) | Target::Goto(chain)) = told.target.as_ref()? else { return None };
-    Some((chain, chain_use(&told.place.as_ref()?.table, chain)?))
+    chain_use(&told.place.as_ref()?.table, chain)
 }
 
 /// TRACE rules of the chain in which the trace begins: their own hits are not logged.
-fn starts_trace(account: &Account<'_>, step: usize) -> Option<Phrase> {
+fn starts_trace(
+    account: &Account<'_>,
+    step: usize,
+    known: &mut BTreeSet<String>,
+) -> Option<Phrase> {
     if account.table(step) != Some(Table::Raw) || !is_first_raw(account, step) {
         return None;
     }
@@ -49,6 +54,9 @@ fn starts_trace(account: &Account<'_>, step: usize) -> Option<Phrase> {
     let mut tracing = tracing
         .filter(|(_, rule)| rule.target == Target::Trace && rule.holds(&sight) != Some(false));
     let (number, rule) = tracing.next()?;
+    if !known.insert(format!("trace {}", rule.text)) {
+        return Some(Phrase::text(format!("Rule {number} starts the trace.")));
+    }
     let phrase = quoted(Phrase::text(format!("Rule {number}, ")), &rule.text);
     Some(phrase.say(", starts the trace; its own hit is not logged."))
 }
@@ -56,6 +64,29 @@ fn starts_trace(account: &Account<'_>, step: usize) -> Option<Phrase> {
 /// Whether no line of the raw table comes before, and the packet has not been traced on its way out already.
 fn is_first_raw(account: &Account<'_>, step: usize) -> bool {
     (0..step).all(|at| account.packet.steps[at].hop.layer == Layer::Bridge)
+}
+
+/// Addresses that differ without a line of the nat table between: conntrack does again what that did once.
+fn kept_rewrite(
+    account: &Account<'_>,
+    step: usize,
+    connection: Option<&Connection>,
+) -> Option<Phrase> {
+    let is_told = account
+        .inferred
+        .iter()
+        .any(|inferred| inferred.at == InferredAt::ConntrackRestored && inferred.before == step);
+    let mut here = account.rewrites.iter().filter(|one| one.seen_at == step && one.by.is_none());
+    let rewrite = here.next().filter(|_| !is_told)?;
+    let side = if rewrite.is_source { "source" } else { "destination" };
+    if account.is_first(connection) {
+        return Some(Phrase::text(format!(
+            "Its {side} is rewritten, and no line of the nat table stands between: rules of nf_tables print none."
+        )));
+    }
+    Some(Phrase::text(format!(
+        "Its {side} is rewritten as the connection's first packet's was; the nat table is not asked again."
+    )))
 }
 
 /// A rule without conditions leaves the same line as the end of its chain.
@@ -75,12 +106,12 @@ fn prints_as_end(account: &Account<'_>, step: usize) -> Option<Phrase> {
     })
 }
 
-fn act(account: &Account<'_>, step: usize) -> Option<Phrase> {
+fn act(account: &Account<'_>, step: usize, known: &mut BTreeSet<String>) -> Option<Phrase> {
     let told = account.told.get(step)?;
     if told.is_chain_end {
         return chain_end(account, step);
     }
-    let Some(target) = &told.target else { return unknown_act(account, step) };
+    let Some(target) = &told.target else { return unknown_act(account, step, known) };
     if told.place.as_ref().is_some_and(|place| place.number == 0) {
         return policy(account, step, target);
     }
@@ -107,7 +138,7 @@ fn act(account: &Account<'_>, step: usize) -> Option<Phrase> {
         Target::Notrack => Some(Phrase::text("conntrack is told how to treat it.")),
         Target::Trace => Some(Phrase::text("It is traced already; the rule changes nothing.")),
         Target::Dnat { to } => planned(account, step, "destination", to.as_deref()),
-        Target::Redirect { to } => redirect(account, step, to.as_deref()),
+        Target::Redirect { to } => Some(redirect(account, step, to.as_deref())),
         Target::Netmap { to } => {
             planned(account, step, "network part of the address", to.as_deref())
         }
@@ -121,11 +152,10 @@ fn act(account: &Account<'_>, step: usize) -> Option<Phrase> {
     }
 }
 
-/// `No rule of DOCKER ends its way: back to nat:PREROUTING.`
+/// `The end of the chain; back to nat:PREROUTING.`
 fn chain_end(account: &Account<'_>, step: usize) -> Option<Phrase> {
-    let Site::Trace { chain, .. } = &*account.told.get(step)?.step.hop.site else { return None };
-    let phrase = Phrase::text(format!("No rule of {} decides", lossy(chain)));
-    Some(back(account, step, phrase))
+    matches!(&*account.told.get(step)?.step.hop.site, Site::Trace { .. })
+        .then(|| back(account, step, Phrase::text("The end of the chain")))
 }
 
 fn returned(account: &Account<'_>, step: usize) -> Phrase {
@@ -155,12 +185,12 @@ fn policy(account: &Account<'_>, step: usize, target: &Target) -> Option<Phrase>
     let is_bridge =
         account.told.get(step)?.place.as_ref().is_some_and(|place| is_bridge(place.family));
     if *target == Target::Drop {
-        let phrase = Phrase::text("No rule of the chain lets it through, so the policy decides: ");
+        let phrase = Phrase::text("No rule lets it through, so the policy decides: ");
         return Some(phrase.and(RunKind::Verdict(VerdictKind::Dropped), "dropped").say("."));
     }
     let words = match account.table(step) {
         Some(Table::Filter) if !is_bridge => {
-            let phrase = Phrase::text("No rule of the chain decides, so the policy does: ");
+            let phrase = Phrase::text("No rule decides, so the policy does: ");
             return Some(
                 phrase.and(RunKind::Verdict(VerdictKind::Accepted), let_through(hook)).say("."),
             );
@@ -170,7 +200,7 @@ fn policy(account: &Account<'_>, step: usize, target: &Target) -> Option<Phrase>
             Some(Hook::Input | Hook::Postrouting) => "No rule rewrites its source.",
             _ => "No rule rewrites it.",
         },
-        _ => "No rule of the chain ends its way.",
+        _ => "No rule stops it.",
     };
     Some(words.into())
 }
@@ -233,7 +263,12 @@ fn mark(account: &Account<'_>, step: usize, set: Option<(u32, u32)>) -> Option<P
             let phrase = Phrase::text("Marked: ");
             Some(phrase.rewritten(format!("0x{old:x}"), format!("0x{new:x}")).say("."))
         }
-        Some(_) => Some(Phrase::text(format!("Marked 0x{old:x}, as it was already."))),
+        Some(new) => Some(Phrase::text(match set {
+            Some((value, mask)) if (old & !mask) ^ value != new => {
+                format!("The mark stays 0x{old:x} on the lines that follow.")
+            }
+            _ => format!("Marked 0x{old:x}, as it was already."),
+        })),
         None => Some(Phrase::text("Marked.")),
     }
 }
@@ -267,12 +302,12 @@ fn planned(account: &Account<'_>, step: usize, what: &str, to: Option<&str>) -> 
     })
 }
 
-fn redirect(account: &Account<'_>, step: usize, to: Option<&str>) -> Option<Phrase> {
+fn redirect(account: &Account<'_>, step: usize, to: Option<&str>) -> Phrase {
     if account.rewrites.iter().any(|rewrite| rewrite.by == Some(step)) {
-        return Some(Phrase::text("Redirected to this host itself."));
+        return Phrase::text("Redirected to this host itself.");
     }
     let port = to.map_or_else(String::new, |port| format!(", port {port}"));
-    Some(Phrase::text(format!("Redirected to this host itself{port}.")))
+    Phrase::text(format!("Redirected to this host itself{port}."))
 }
 
 /// `Destination 10.146.22.21:40000 → 172.17.0.5:6379.`
@@ -301,7 +336,7 @@ fn unseen_rewrite(
 }
 
 /// Without a rule's text: what the lines that follow tell.
-fn unknown_act(account: &Account<'_>, step: usize) -> Option<Phrase> {
+fn unknown_act(account: &Account<'_>, step: usize, known: &mut BTreeSet<String>) -> Option<Phrase> {
     let told = account.told.get(step)?;
     let Site::Trace { table, kind, .. } = &*told.step.hop.site else { return None };
     let next = account.told.get(step + 1).map(|next| &*next.step.hop.site);
@@ -314,7 +349,9 @@ fn unknown_act(account: &Account<'_>, step: usize) -> Option<Phrase> {
             Some(jump(&lossy(chain)))
         }
         (SiteKind::Policy(_) | SiteKind::Return(_), Some(_)) => {
-            Some(Phrase::text("The end of the chain, or a rule without conditions: it goes on."))
+            let is_new = known.insert("end of chain".into());
+            let why = "The end of the chain, or a rule without conditions; both are logged alike. ";
+            Some(Phrase::text(if is_new { why } else { "" }).say("It goes on."))
         }
         (SiteKind::Policy(_) | SiteKind::Return(_) | SiteKind::Rule(_), _) => None,
     }
@@ -326,7 +363,7 @@ fn same_chain(site: &Site, name: &[u8]) -> bool {
 
 /// What ended the way here, where the rule's text does not say it already.
 fn ending(account: &Account<'_>, step: usize) -> Option<Phrase> {
-    if !account.decides(step) || step + 1 != account.told.len() {
+    if !account.decides(step) || step + 1 != account.told.len() || account.is_arp() {
         return None;
     }
     let verdict = &account.packet.verdict;

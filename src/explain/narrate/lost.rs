@@ -9,7 +9,7 @@ use crate::model::{Hook, IfName, Ip, Layer, Site, SiteKind, Table, VerdictKind};
 use crate::rulebook::Target;
 
 use super::account::{Account, End};
-use super::names::device;
+use super::names::{device, lossy};
 use super::scene::Scene;
 
 /// A possible reason.
@@ -32,6 +32,20 @@ pub(crate) enum ReasonKind {
     Neighbour,
     Silent,
     Listener,
+}
+
+impl ReasonKind {
+    /// How it was lost, in a few words.
+    pub(crate) fn brief(self) -> Option<&'static str> {
+        match self {
+            Self::Route => Some("for want of a route"),
+            Self::ReversePath => Some("to the reverse path filter"),
+            Self::Forwarding => Some("because forwarding is off"),
+            Self::TimeToLive => Some("because its time to live was up"),
+            Self::Source => Some("because it claims to come from this host itself"),
+            Self::Conntrack | Self::Neighbour | Self::Silent | Self::Listener => None,
+        }
+    }
 }
 
 /// What the host's context says of a reason.
@@ -61,10 +75,15 @@ pub(crate) fn where_lost(
     }
     Some(match account.hook(step)? {
         Hook::Brouting => return None,
-        Hook::Prerouting => match destination(account, step) {
-            Some(dst) if scene.is_own(dst) => "it was lost on its way to INPUT",
-            _ => "it was lost at routing or before FORWARD",
-        },
+        Hook::Prerouting => {
+            let to_host = destination(account, step).is_some_and(|dst| scene.is_own(dst));
+            match (to_host, prints_behind(scene)) {
+                (true, true) => "it was lost on its way to INPUT",
+                (true, false) => "it seems to have been lost on its way to INPUT",
+                (false, true) => "it was lost at routing or before FORWARD",
+                (false, false) => "it seems to have been lost at routing or before FORWARD",
+            }
+        }
         Hook::Input => "it was lost between INPUT and the program it was for",
         Hook::Forward => "it was lost between FORWARD and POSTROUTING",
         Hook::Output => "it was lost between OUTPUT and POSTROUTING",
@@ -72,10 +91,31 @@ pub(crate) fn where_lost(
     })
 }
 
+/// The chain that must have printed another line behind this one: whatever a packet meets in it, even its end prints one.
+/// Where none is, lines are missing, and the packet need not be.
+pub(crate) fn breaks_off(account: &Account<'_>, step: usize) -> Option<String> {
+    let told = account.told.get(step)?;
+    let Site::Trace { table, chain, .. } = &*told.step.hop.site else { return None };
+    let place = |chain: &str| Some(format!("{}:{chain}", lossy(table)));
+    match &told.target {
+        Some(Target::Jump(to) | Target::Goto(to)) => place(to),
+        Some(target) if target.goes_on() == Some(true) => place(&lossy(chain)),
+        // Behind the end of a chain comes a line of its caller.
+        None if told.is_chain_end => {
+            match &*account.told.get(account.caller(step)?)?.step.hop.site {
+                Site::Trace { chain, .. } => place(&lossy(chain)),
+                Site::Log { .. } | Site::Bridge { .. } | Site::BridgeLog { .. } => None,
+            }
+        }
+        _ => None,
+    }
+}
+
 /// Whether the rule or policy of a step may have ended the packet, as far as is known.
 fn may_end(account: &Account<'_>, step: usize) -> bool {
     let Some(told) = account.told.get(step) else { return true };
     match &told.target {
+        _ if account.is_doubted(step) => true,
         Some(
             Target::Drop
             | Target::Reject { .. }
@@ -97,14 +137,23 @@ fn is_end_of_raw(account: &Account<'_>, step: usize) -> bool {
         && matches!(&*told.step.hop.site, Site::Trace { kind: SiteKind::Policy(_), .. })
 }
 
+/// Whether a line of another packet shows that the chains behind routing print lines.
+fn prints_behind(scene: &Scene<'_, '_>) -> bool {
+    let behind = |account: &Account<'_>| {
+        let steps = account.packet.steps.iter().zip(&account.hooks);
+        let mut ip = steps.filter(|(step, _)| step.hop.layer != Layer::Bridge);
+        ip.any(|(_, hook)| matches!(hook, Some(Hook::Forward | Hook::Input)))
+    };
+    scene.accounts.iter().any(behind)
+}
+
 /// Where the packet was to go after this step: DNAT may have given it a destination that no line shows.
 pub(crate) fn destination(account: &Account<'_>, step: usize) -> Option<IpAddr> {
-    let to = match account.told.get(step)?.target.as_ref()? {
-        Target::Dnat { to: Some(to) } => target_addr(to),
-        Target::Redirect { .. } => None,
-        _ => return Some(account.header(step)?.ip()?.dst),
-    };
-    to
+    match &account.told.get(step)?.target {
+        Some(Target::Dnat { to: Some(to) }) => target_addr(to),
+        Some(Target::Dnat { to: None } | Target::Redirect { .. }) => None,
+        _ => Some(account.header(step)?.ip()?.dst),
+    }
 }
 
 /// `172.17.0.5` of `172.17.0.5:6379`; none for ranges.
@@ -127,13 +176,14 @@ pub(crate) fn reasons(scene: &Scene<'_, '_>) -> Vec<Reason> {
     let Some((account, End { step, .. })) = scene.end() else { return Vec::new() };
     let Some(ip) = account.header(step).and_then(|header| header.ip()) else { return Vec::new() };
     let Some(told) = account.told.get(step) else { return Vec::new() };
-    if told.step.hop.layer == Layer::Bridge || may_end(account, step) {
+    let is_lines = breaks_off(account, step).is_some();
+    if told.step.hop.layer == Layer::Bridge || may_end(account, step) || is_lines {
         return Vec::new();
     }
     let case = Case { scene, account, step, ip };
     let mut reasons: Vec<Reason> = match account.hook(step) {
         Some(Hook::Prerouting) => case.before_routing(),
-        Some(Hook::Postrouting) => vec![case.neighbour()],
+        Some(Hook::Postrouting) => vec![Case::neighbour()],
         Some(Hook::Input) => vec![case.listener()],
         Some(Hook::Forward | Hook::Output | Hook::Brouting) | None => Vec::new(),
     };
@@ -317,10 +367,9 @@ impl Case<'_, '_, '_> {
 
     /// A table prints lines only once somebody has put it to use.
     fn silent(&self) -> Option<Reason> {
-        let goes_on = self.scene.accounts.iter().any(|account| {
-            account.hooks.iter().flatten().any(|hook| matches!(hook, Hook::Forward | Hook::Input))
-        });
-        (!goes_on).then(|| Reason {
+        // mangle has a chain at every hook, and all of them are put to use together.
+        let is_mangle = self.account.table(self.step) == Some(Table::Mangle);
+        (!is_mangle && !prints_behind(self.scene)).then(|| Reason {
             kind: ReasonKind::Silent,
             odds: Odds::Possible,
             sentence: Phrase::text(
@@ -329,7 +378,7 @@ impl Case<'_, '_, '_> {
         })
     }
 
-    fn neighbour(&self) -> Reason {
+    fn neighbour() -> Reason {
         let next = Phrase::text(
             "Possible: the next hop did not tell its hardware address (ARP, or neighbour discovery for IPv6), so \
                                  the packet could not be sent.",
@@ -349,7 +398,7 @@ impl Case<'_, '_, '_> {
     }
 }
 
-/// `Forwarding is off: `net.ipv4.ip_forward = 0`.`
+/// Words and the setting that says so.
 fn cited(words: &str, setting: &Setting) -> Phrase {
     Phrase::text(format!("{words}: `")).cite(&*setting.text).say("`.")
 }

@@ -34,7 +34,7 @@ pub fn story(subject: &Subject<'_>) -> Story {
     let (chapters, left_out) = chapters::chapters(&scene);
     let mut story = Story {
         verdict: scene.kind(),
-        answer: answer::answer(&scene),
+        answer: answer::answer(&scene, &reasons),
         because: because::because(&scene, &reasons),
         advice: advice::advice(&scene, &reasons),
         chapters,

@@ -1,9 +1,10 @@
 //! Rules that nearly let a packet through: of the chains it walked, those that all but one condition fits, and
 //! those that fit and stand behind the rule that ended it.
 
-use crate::explain::Phrase;
+use crate::context::HostContext;
+use crate::explain::{Phrase, RulePlace, root_cause};
 use crate::model::{Layer, VerdictKind};
-use crate::rulebook::{Chain, Match, Rule, Sight, Target, Test};
+use crate::rulebook::{Chain, Family, Match, Rule, Sight, Target, Test};
 
 use super::account::{Account, End};
 use super::conditions::{shown, written};
@@ -18,7 +19,8 @@ const SENTENCES: usize = 4;
 
 /// A rule that one condition kept from letting the packet through.
 struct Miss<'a> {
-    place: String,
+    chain: String,
+    number: u32,
     rule: &'a Rule,
     condition: &'a Match,
 }
@@ -29,26 +31,80 @@ pub(crate) fn near_misses(scene: &Scene<'_, '_>) -> Vec<Phrase> {
         return Vec::new();
     }
     let Some((account, end)) = scene.end() else { return Vec::new() };
-    let own =
-        account.context().map(crate::context::HostContext::own_nets).filter(|own| !own.is_empty());
-    let Some(mut sight) = account.sight(end.step, own.as_deref()) else { return Vec::new() };
-    sight.state = account.is_first(scene.connection()).then_some("NEW");
-    let mut said: Vec<Phrase> = behind(account, &end, &sight);
+    let own = account.context().map(HostContext::own_nets).filter(|own| !own.is_empty());
+    let state = account.is_first(scene.connection()).then_some("NEW");
+    let sight = |step: usize| Some(Sight { state, ..account.sight(step, own.as_deref())? });
+    let Some(here) = sight(end.step) else { return Vec::new() };
+    let mut said = behind(account, &end, &here);
+    said.extend(grouped(&misses(account, walked(account, &end), &end, &here), &here));
+    let cause = root_cause(&account.told).filter(|cause| cause.ended_at == end.step);
+    if let Some((cause, there)) = cause.and_then(|cause| Some((cause, sight(cause.set_at)?))) {
+        said.extend(spared(account, cause.set_at, &there));
+    }
+    said.truncate(SENTENCES);
+    said
+}
+
+fn misses<'a>(
+    account: &Account<'a>,
+    walked: Vec<(usize, &'a Chain)>,
+    end: &End,
+    sight: &Sight<'_>,
+) -> Vec<Miss<'a>> {
     let mut misses = Vec::new();
-    for (step, chain) in walked(account, &end) {
+    for (step, chain) in walked {
         let decider = end.place.as_ref().filter(|_| step == end.step);
         let Some(place) = decider.or(account.told[step].place.as_ref()) else { continue };
         let left_at = if place.number == 0 { chain.len() + 1 } else { place.number };
         for (number, rule) in (1..left_at).zip(&chain.rules) {
-            if let Some(condition) = missing(rule, &sight) {
-                let place = rule_place(place.family, &place.table, &place.chain, number);
-                misses.push(Miss { place, rule, condition });
+            if rule.target == Target::Accept
+                && let Some(condition) = missing(rule, sight)
+            {
+                let chain = chain_name(place);
+                misses.push(Miss { chain, number, rule, condition });
             }
         }
     }
-    said.extend(grouped(&misses, &sight));
-    said.truncate(SENTENCES);
+    misses
+}
+
+/// Rules that would have led the packet out of the chains that took it to its mark.
+fn spared(account: &Account<'_>, set_at: usize, sight: &Sight<'_>) -> Vec<Phrase> {
+    let mut said = Vec::new();
+    let mut depth = usize::MAX;
+    for step in (0..=set_at).rev() {
+        let told = &account.told[step];
+        // The last step of each chain that had not been left again.
+        let (true, Some(place), Some(chain)) =
+            (told.depth < depth, told.place.as_ref(), account.chain(step))
+        else {
+            continue;
+        };
+        if told.step.hop.site.table() != account.told[set_at].step.hop.site.table() {
+            break;
+        }
+        depth = told.depth;
+        for (number, rule) in (1..place.number).zip(&chain.rules) {
+            if matches!(rule.target, Target::Return | Target::Accept)
+                && let Some(condition) = missing(rule, sight)
+                && let Some(fact) = shown(condition, sight)
+            {
+                let here = rule_place(place.family, &place.table, &place.chain, number);
+                let phrase = quoted(Phrase::default().place(here).say(", "), &rule.text);
+                let phrase = phrase.say(", would have spared it the mark but for ");
+                said.push(sentence(quoted(phrase, &written(condition)).say(": ").append(fact)));
+            }
+        }
+        if depth == 0 {
+            break;
+        }
+    }
     said
+}
+
+fn chain_name(place: &RulePlace) -> String {
+    let layer = if place.family == Family::Bridge { "bridge " } else { "" };
+    format!("{layer}{}:{}", place.table, place.chain)
 }
 
 /// The chains of the table that ended the packet, each with the last step in it.
@@ -79,9 +135,6 @@ fn walked<'a>(account: &Account<'a>, end: &End) -> Vec<(usize, &'a Chain)> {
 
 /// The one condition that kept a rule from letting the packet through.
 fn missing<'a>(rule: &'a Rule, sight: &Sight<'_>) -> Option<&'a Match> {
-    if rule.target != Target::Accept {
-        return None;
-    }
     let mut missing = None;
     let mut fits = 0;
     for condition in &rule.matches {
@@ -121,42 +174,54 @@ fn behind(account: &Account<'_>, end: &End, sight: &Sight<'_>) -> Vec<Phrase> {
     vec![phrase.say(format!(", would let it through, but stands behind rule {}.", place.number))]
 }
 
-/// One sentence for all rules that ask for something else of the same kind.
+/// One sentence for all rules that ask for something else of the same kind; those that stand alone first.
 fn grouped(misses: &[Miss<'_>], sight: &Sight<'_>) -> Vec<Phrase> {
-    let mut said = Vec::new();
-    let mut left: Vec<&Miss<'_>> = misses.iter().collect();
-    while let Some(first) = left.first().copied() {
-        let kind = std::mem::discriminant(&first.condition.test);
-        let (alike, others): (Vec<_>, Vec<_>) = left.into_iter().partition(|miss| {
-            std::mem::discriminant(&miss.condition.test) == kind
-                && miss.condition.negated == first.condition.negated
-        });
-        left = others;
-        let Some(fact) = shown(&first.condition.clone(), sight) else { continue };
-        said.push(sentence(match &*alike {
+    let mut groups: Vec<Vec<&Miss<'_>>> = Vec::new();
+    for miss in misses {
+        let is_alike = |other: &&Miss<'_>| {
+            let kind = |miss: &Miss<'_>| std::mem::discriminant(&miss.condition.test);
+            kind(other) == kind(miss) && other.condition.negated == miss.condition.negated
+        };
+        match groups.iter_mut().find(|group| group.first().is_some_and(is_alike)) {
+            Some(group) => group.push(miss),
+            None => groups.push(vec![miss]),
+        }
+    }
+    groups.sort_by_key(|group| group.len() > 1);
+    let told = groups.iter().filter_map(|group| {
+        let fact = shown(group.first()?.condition, sight)?;
+        Some(sentence(match &**group {
             [one] => single(one, fact),
             several => many(several, fact),
-        }));
-    }
-    said
+        }))
+    });
+    told.collect()
 }
 
 fn single(miss: &Miss<'_>, fact: Phrase) -> Phrase {
-    let phrase = quoted(Phrase::default().place(&*miss.place).say(", "), &miss.rule.text);
+    let place = format!("{} rule {}", miss.chain, miss.number);
+    let phrase = quoted(Phrase::default().place(place).say(", "), &miss.rule.text);
     let phrase = phrase.say(", would let it through but for ");
     quoted(phrase, &written(miss.condition)).say(": ").append(fact)
 }
 
+/// `Rules 4, 5 and 7 of filter:INPUT would let it through but for `--dport 22`, `--dport 80` and …: its port is 6380`.
 fn many(misses: &[&Miss<'_>], fact: Phrase) -> Phrase {
-    let named = misses.iter().take(NAMED);
-    let mut parts: Vec<Phrase> = named
-        .map(|miss| {
-            quoted(Phrase::default().place(&*miss.place).say(" but for "), &written(miss.condition))
-        })
-        .collect();
-    if misses.len() > NAMED {
-        parts.push(Phrase::text(format!("{} more rules", misses.len() - NAMED)));
+    let more = misses.len().saturating_sub(NAMED);
+    let named = &misses[..misses.len() - more];
+    let mut rules: Vec<Phrase> = Vec::new();
+    for (at, miss) in named.iter().enumerate() {
+        let is_last_of_chain = named.get(at + 1).is_none_or(|next| next.chain != miss.chain);
+        let number = Phrase::text(miss.number.to_string());
+        rules.push(if is_last_of_chain { number.say(" of ").place(&*miss.chain) } else { number });
     }
-    let phrase = Phrase::text("These would let it through: ").append(listed(parts, "and"));
-    phrase.say("; ").append(fact)
+    let mut asked: Vec<Phrase> =
+        named.iter().map(|miss| quoted(Phrase::default(), &written(miss.condition))).collect();
+    if more > 0 {
+        rules.push(Phrase::text(format!("{more} more")));
+        asked.push(Phrase::text("the like"));
+    }
+    let phrase = Phrase::text("Rules ").append(listed(rules, "and"));
+    let phrase = phrase.say(" would let it through but for ").append(listed(asked, "and"));
+    phrase.say(": ").append(fact)
 }

@@ -59,7 +59,7 @@ impl<'a, 's> Scene<'a, 's> {
     }
 
     pub(crate) fn context(&self) -> Option<&'a HostContext> {
-        self.accounts.iter().find_map(|account| account.context())
+        self.accounts.iter().find_map(Account::context)
     }
 
     /// Whether packets were seen on their way into this host itself.

@@ -89,27 +89,22 @@ impl Shown {
 
     fn addresses(&mut self, header: &Header, told: Told, parts: &mut Vec<Phrase>) {
         let Some(ip) = header.ip() else { return };
-        let ports = ip.ports();
-        let src = socket(ip.src, ports.map(|(port, _)| port));
-        let dst = socket(ip.dst, ports.map(|(_, port)| port));
-        match (&self.src, &self.dst) {
-            (Some(old_src), Some(old_dst)) => {
-                // A line without ports is no news of them.
-                let differs = |old: &str, new: &str| old != new && ports.is_some();
-                if differs(old_src, &src) && !told.source {
-                    parts.push(Phrase::text("from ").rewritten(old_src, &src));
-                }
-                if differs(old_dst, &dst) && !told.destination {
-                    parts.push(Phrase::text("to ").rewritten(old_dst, &dst));
-                }
-                if ports.is_some() || ip.icmp().is_some() {
-                    (self.src, self.dst) = (Some(src), Some(dst));
-                }
+        let (sport, dport) = ip.ports().unzip();
+        let (src, dst) = (socket(ip.src, sport), socket(ip.dst, dport));
+        // A line without ports is no news of them.
+        let is_whole = dport.is_some() || ip.icmp().is_some();
+        if let (Some(old_src), Some(old_dst)) = (&self.src, &self.dst) {
+            if is_whole && *old_src != src && !told.source {
+                parts.push(Phrase::text("from ").rewritten(old_src, &src));
             }
-            _ => {
-                parts.push(Phrase::default().address(&src).say(" → ").address(&dst));
-                (self.src, self.dst) = (Some(src), Some(dst));
+            if is_whole && *old_dst != dst && !told.destination {
+                parts.push(Phrase::text("to ").rewritten(old_dst, &dst));
             }
+        } else {
+            parts.push(Phrase::default().address(&src).say(" → ").address(&dst));
+        }
+        if is_whole || self.src.is_none() {
+            (self.src, self.dst) = (Some(src), Some(dst));
         }
         if let Some(ttl) = ip.ttl {
             match self.ttl {

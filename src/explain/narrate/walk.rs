@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::explain::{Inferred, InferredAt, Phrase, StoryStep, ToldStep};
+use crate::explain::{Inferred, InferredAt, Phrase, RunKind, StoryStep, ToldStep};
 use crate::model::{Connection, Hook, Layer, Site, SiteKind, Table, VerdictKind};
 use crate::rulebook::Target;
 
 use super::account::Account;
 use super::deeds::{deeds, use_of_chain};
-use super::names::{listed, lossy, place, sentence};
+use super::names::{listed, lossy, place, rule_place, sentence};
 use super::shown::{Shown, Told};
 
 /// The steps of a packet's way. `said` remembers what has been explained in the story already.
@@ -30,8 +30,11 @@ pub(crate) fn walk(
     let mut at = 0;
     while at < steps {
         walk.inferred_before(at);
-        let end = walk.quiet_run(at);
-        if end > at + 1 {
+        let (end, frames) = (walk.quiet_run(at), walk.frames_run(at));
+        if frames > at + 1 {
+            walk.push_frames(at, frames);
+            at = frames;
+        } else if end > at + 1 {
             walk.push_quiet(at, end);
             at = end;
         } else {
@@ -39,6 +42,7 @@ pub(crate) fn walk(
         }
     }
     walk.inferred_before(steps);
+    walk.beyond();
     walk.out
 }
 
@@ -53,24 +57,61 @@ struct Walk<'a, 's> {
 
 impl Walk<'_, '_> {
     fn inferred_before(&mut self, at: usize) {
-        let inferred: Vec<&Inferred> =
-            self.account.inferred.iter().filter(|inferred| inferred.before == at).collect();
+        let inferred: Vec<&Inferred> = self
+            .account
+            .inferred
+            .iter()
+            .filter(|one| one.before == at && !self.is_queued(one))
+            .collect();
         for inferred in inferred {
             let layer = self.layer_near(at);
-            let number = self.numbers.next(0);
+            let number = self.numbers.inferred();
             self.out.push(StoryStep {
                 number,
                 steps: Vec::new(),
                 layer,
                 place: Phrase::text(inferred_place(inferred.at)),
                 shown: Phrase::default(),
-                sentences: vec![sentence(inferred.sentence.clone())],
+                sentences: vec![sentence(cited(&inferred.sentence))],
                 rule: None,
                 rule_place: None,
                 depth: 0,
                 inferred: true,
             });
         }
+    }
+
+    /// What is handed to a queue goes to whoever listens there, not to a socket.
+    fn is_queued(&self, inferred: &Inferred) -> bool {
+        let end = self.account.end.as_ref().and_then(|end| end.target.as_ref());
+        inferred.at == InferredAt::Local
+            && matches!(end, Some(Target::Nfqueue { .. } | Target::Queue))
+    }
+
+    /// The rule that decided behind the LOG rule whose line is the last.
+    fn beyond(&mut self) {
+        let Some(end) = self.account.end.as_ref().filter(|end| end.is_beyond) else { return };
+        let Some(at) = end.place.as_ref() else { return };
+        let what = match end.target {
+            Some(Target::Drop) => (VerdictKind::Dropped, "Dropped here."),
+            Some(Target::Reject { .. }) => (VerdictKind::Rejected, "Rejected here."),
+            Some(Target::Accept) => (VerdictKind::Accepted, "Let through here."),
+            _ => (VerdictKind::Unknown, "Decided here."),
+        };
+        let verdict = Phrase::default().and(RunKind::Verdict(what.0), what.1);
+        let number = self.numbers.inferred();
+        self.out.push(StoryStep {
+            number,
+            steps: Vec::new(),
+            layer: self.layer_near(end.step),
+            place: Phrase::default().place(rule_place(at.family, &at.table, &at.chain, at.number)),
+            shown: Phrase::default(),
+            sentences: vec![verdict],
+            rule: end.rule.as_deref().map(str::to_owned),
+            rule_place: Some(at.clone()),
+            depth: 0,
+            inferred: true,
+        });
     }
 
     fn layer_near(&self, at: usize) -> Layer {
@@ -89,7 +130,7 @@ impl Walk<'_, '_> {
         }
         let number = self.numbers.next(told.depth);
         let shown = self.shown_at(at, end);
-        let mut sentences = deeds(account, at, self.connection);
+        let mut sentences = deeds(account, at, self.connection, self.said);
         sentences.extend(self.chain_use(at));
         self.out.push(StoryStep {
             number,
@@ -132,9 +173,8 @@ impl Walk<'_, '_> {
 
     /// What the chain that the packet goes into is used for, once in a story.
     fn chain_use(&mut self, at: usize) -> Option<Phrase> {
-        let (chain, what) = use_of_chain(self.account, at)?;
-        let chain = chain.to_owned();
-        self.said.insert(chain).then(|| sentence(Phrase::text(what)))
+        let what = use_of_chain(self.account, at)?;
+        self.said.insert(what.to_owned()).then(|| sentence(Phrase::text(what)))
     }
 
     /// The end of the run of chains from here on that did nothing to the packet.
@@ -178,6 +218,54 @@ impl Walk<'_, '_> {
             && account.rewrites.iter().all(|rewrite| rewrite.seen_at != at)
     }
 
+    /// The end of the run of a bridge's lines from here on of which no rule is known and that show the same devices.
+    fn frames_run(&self, at: usize) -> usize {
+        let account = self.account;
+        let is_bare = |at: usize| {
+            account.told.get(at).is_some_and(|told| {
+                matches!(&*told.step.hop.site, Site::Bridge { .. })
+                    && told.rule.is_none()
+                    && told.misfit.is_none()
+                    && (!account.decides(at)
+                        || account.packet.verdict.kind == VerdictKind::Accepted)
+            })
+        };
+        let mut end = at;
+        while is_bare(end)
+            && (end == at
+                || (account.told[end].step.hop.devices == account.told[at].step.hop.devices
+                    && account.inferred.iter().all(|inferred| inferred.before != end)))
+        {
+            end += 1;
+        }
+        end
+    }
+
+    fn push_frames(&mut self, at: usize, end: usize) {
+        let told = &self.account.told[at..end];
+        let names = told.iter().filter_map(|told| match &*told.step.hop.site {
+            Site::Bridge { table, chain, .. } => {
+                Some(Phrase::default().place(format!("{}:{}", lossy(table), lossy(chain))))
+            }
+            _ => None,
+        });
+        let place = Phrase::default().place("bridge ").append(listed(names.collect(), "and"));
+        let number = self.numbers.next(0);
+        let shown = self.shown_at(at, end);
+        self.out.push(StoryStep {
+            number,
+            steps: (at..end).collect(),
+            layer: told[0].step.hop.layer,
+            place,
+            shown,
+            sentences: Vec::new(),
+            rule: None,
+            rule_place: None,
+            depth: 0,
+            inferred: false,
+        });
+    }
+
     fn push_quiet(&mut self, at: usize, end: usize) {
         let account = self.account;
         let told = &account.told[at..end];
@@ -194,7 +282,7 @@ impl Walk<'_, '_> {
         let number = self.numbers.next(told[0].depth);
         let shown = self.shown_at(at, end);
         let is_nat = (at..end).any(|at| account.table(at) == Some(Table::Nat));
-        let mut sentences: Vec<Phrase> = deeds(account, at, self.connection);
+        let mut sentences: Vec<Phrase> = deeds(account, at, self.connection, self.said);
         // The first one's own sentence on its policy is the last it has.
         sentences.pop();
         sentences.push(quiet_words(is_nat, told.iter().all(|told| told.target.is_some())));
@@ -213,11 +301,19 @@ impl Walk<'_, '_> {
     }
 }
 
+/// The phrase with its citations between backquotes, as rules are.
+fn cited(phrase: &Phrase) -> Phrase {
+    phrase.0.iter().fold(Phrase::default(), |said, run| match run.kind {
+        RunKind::Cite => said.say("`").and(run.kind, &*run.text).say("`"),
+        kind => said.and(kind, &*run.text),
+    })
+}
+
 fn quiet_words(is_nat: bool, is_known: bool) -> Phrase {
     Phrase::text(match (is_known, is_nat) {
-        (true, true) => "No rule ends its way or rewrites it.",
-        (true, false) => "No rule ends its way.",
-        (false, _) => "The ends of these chains, or rules without conditions: it goes on.",
+        (true, true) => "No rule stops it or rewrites it.",
+        (true, false) => "No rule stops it.",
+        (false, _) => "The ends of these chains, or rules without conditions. It goes on.",
     })
 }
 
@@ -242,24 +338,38 @@ fn inferred_place(at: InferredAt) -> &'static str {
 
 /// The numbers of steps: 1, 2, 2.1, 2.1.1, 2.2, 3.
 #[derive(Debug, Default)]
-struct Numbers(Vec<usize>);
+struct Numbers {
+    levels: Vec<usize>,
+    /// Nothing stands below a step that no line shows.
+    is_inferred: bool,
+}
 
 impl Numbers {
     fn next(&mut self, depth: usize) -> String {
         // A trace may begin inside of a user chain: there is nothing to stand below then.
-        let depth = depth.min(self.0.len());
-        self.0.truncate(depth + 1);
-        match self.0.get_mut(depth) {
+        let deepest = if self.is_inferred { 0 } else { self.levels.len() };
+        self.is_inferred = false;
+        self.count(depth.min(deepest))
+    }
+
+    fn inferred(&mut self) -> String {
+        self.is_inferred = true;
+        self.count(0)
+    }
+
+    fn count(&mut self, depth: usize) -> String {
+        self.levels.truncate(depth + 1);
+        match self.levels.get_mut(depth) {
             Some(last) => *last += 1,
-            None => self.0.push(1),
+            None => self.levels.push(1),
         }
-        let numbers: Vec<String> = self.0.iter().map(usize::to_string).collect();
+        let numbers: Vec<String> = self.levels.iter().map(usize::to_string).collect();
         numbers.join(".")
     }
 
     /// How deep the last number is.
     fn depth(&self) -> usize {
-        self.0.len().saturating_sub(1)
+        self.levels.len().saturating_sub(1)
     }
 }
 
@@ -273,5 +383,8 @@ mod tests {
         let depths = [0, 0, 1, 2, 2, 1, 0, 3, 0];
         let made: Vec<String> = depths.into_iter().map(|depth| numbers.next(depth)).collect();
         assert_eq!(made, ["1", "2", "2.1", "2.1.1", "2.1.2", "2.2", "3", "3.1", "4"]);
+        assert_eq!(numbers.inferred(), "5");
+        assert_eq!(numbers.next(1), "6");
+        assert_eq!(numbers.next(1), "6.1");
     }
 }

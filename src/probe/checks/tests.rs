@@ -359,3 +359,49 @@ fn stamps() {
     facts.kernel.has_stamps = Some(false);
     assert_eq!(one(&facts, "stamps").severity, Severity::Warning);
 }
+
+/// Runs a command of ours on files in a folder of its own.
+fn run(command: &str) {
+    let ran = std::process::Command::new("sh").args(["-ec", command]).output().unwrap();
+    assert!(ran.status.success(), "{command}: {}", String::from_utf8_lossy(&ran.stderr));
+}
+
+#[test]
+fn the_mending_of_rsyslog_mends_and_can_be_undone() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("rsyslog.conf");
+    let settings = "module(load=\"imuxsock\")\nmodule(load=\"imjournal\"             # the journal\n\
+                    \t UsePid=\"system\"\n\t StateFile=\"imjournal.state\") # position\n*.info\t/var/log/messages\n";
+    std::fs::write(&place, settings).unwrap();
+    let limit = || {
+        let text = std::fs::read_to_string(&place).unwrap();
+        let rsyslog = Rsyslog::read([(place.as_path(), text.as_str())].into_iter());
+        (rsyslog.inputs[0].limit, Facts { rsyslog: Some(rsyslog), ..healthy() })
+    };
+    let finding = one(&limit().1, "rsyslog");
+    run(&finding.mend[0]);
+    assert_eq!(limit().0, None);
+    run(&finding.undo[0]);
+    assert_eq!(std::fs::read_to_string(&place).unwrap(), settings);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left behind");
+}
+
+#[test]
+fn the_mending_of_journald_mends_and_can_be_undone() {
+    let folder = tempfile::tempdir().unwrap();
+    let journald = Journald { max_level: 3, ..Journald::default() };
+    let finding = one(&Facts { journald: Some(journald), ..healthy() }, "journald");
+    let here =
+        |command: &String| command.replace("/etc/", &format!("{}/etc/", folder.path().display()));
+    let commands = |list: &[String]| {
+        let files = list.iter().filter(|command| !command.starts_with("systemctl")).map(here);
+        files.collect::<Vec<_>>().join(" && ")
+    };
+    run(&commands(&finding.mend));
+    let file = folder.path().join("etc/systemd/journald.conf.d/zz-tracecol-maxlevelstore.conf");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(text, "[Journal]\nMaxLevelStore=debug\n");
+    assert_eq!(Journald::read(["MaxLevelStore=err", &text].into_iter(), true).max_level, 7);
+    run(&commands(&finding.undo));
+    assert!(!file.exists());
+}

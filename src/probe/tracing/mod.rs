@@ -17,3 +17,6 @@ mod translation;
 pub use commands::{Group, Plan, plan};
 pub use flow::{Carrier, Flow};
 pub use translation::Translation;
+
+#[cfg(test)]
+mod tests;

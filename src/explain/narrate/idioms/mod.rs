@@ -39,6 +39,7 @@ pub(crate) enum Owner {
     Fail2ban,
     Calico,
     Podman,
+    OpenWrt,
 }
 
 impl Owner {
@@ -69,6 +70,9 @@ impl Owner {
             }
             Self::Calico => {
                 "Calico writes its cali- chains anew; what lasts is a change of its policies"
+            }
+            Self::OpenWrt => {
+                "OpenWrt writes its chains anew; what lasts is a rule in /etc/config/firewall"
             }
             Self::Podman => "podman writes its chains anew when a network or a container starts",
         }
@@ -326,6 +330,16 @@ const ENTRIES: &[(Applies, Idiom)] = &[
         },
     ),
     (
+        |spot| comment_has(spot, "!fw3") || comment_has(spot, "!fw4"),
+        Idiom {
+            name: "openwrt",
+            brief: None,
+            sentence: "OpenWrt wrote this rule: its chains are named for the zones of /etc/config/firewall and what is done with \
+                       their traffic.",
+            owner: Some(Owner::OpenWrt),
+        },
+    ),
+    (
         |spot| spot.chain.name.starts_with("LIBVIRT_FW"),
         Idiom {
             name: "libvirt",
@@ -423,3 +437,6 @@ fn is_docker_bridge(name: &DevicePattern) -> bool {
     !name.is_prefix
         && (&*name.name == b"docker0" || name.name.strip_prefix(b"br-").is_some_and(is_id))
 }
+
+#[cfg(test)]
+mod tests;
