@@ -91,11 +91,7 @@ fn tables_that_came_one_by_one_hold_together() {
     assert_eq!(resolve("nat", 3), Ok((2, "nat:OUTPUT:policy".to_owned())));
     assert_eq!(
         resolve("nat", 2),
-<<<<<<< HEAD
-        Err(Misfit::OtherKind { number: 2, is_rule: false }),
-=======
         Err(Misfit::OtherKind { number: 2, is_rule: false, has: 2 }),
->>>>>>> main
         "the older nat table is gone"
     );
     assert_eq!(resolve("raw", 4), Ok((3, "raw:OUTPUT:policy".to_owned())));
