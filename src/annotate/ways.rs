@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::annotate::doubt::{Doubt, distrust};
 use crate::annotate::rule_at;
 use crate::context::HostContext;
-use crate::explain::{Distrust, Lore, judge};
+use crate::explain::{self, Distrust, Lore, judge};
 use crate::library::Library;
 use crate::model::{Layer, Site, WallTime};
 use crate::rulebook::{Book, Misfit, Moment};
@@ -73,8 +73,11 @@ impl Chapter {
         !is_early && !is_late
     }
 
-    /// What stands at a site.
-    fn stands(&self, layer: Layer, site: &Site) -> Option<Stands> {
+    /// What stands at a site that packets met on these ways.
+    fn stands(&self, layer: Layer, site: &Site, ways: &[&WayFacts]) -> Option<Stands> {
+        if !matches!(site, Site::Trace { .. }) {
+            return self.logs(layer, site, ways);
+        }
         match self.rules.resolve(layer, site)? {
             Ok((revision, found)) => {
                 let (table, chain) = (&found.table.name, &found.chain.name);
@@ -97,6 +100,20 @@ impl Chapter {
                 _ => Some(Stands::Misfit(misfit.sentence().into())),
             },
         }
+    }
+
+    /// What stands at a site that only a prefix tells: where a line stands on its way tells of several rules the one that
+    /// printed it. A prefix that several rules print, each on ways of its own, has no one rule.
+    fn logs(&self, layer: Layer, site: &Site, ways: &[&WayFacts]) -> Option<Stands> {
+        let mut all: Option<Stands> = None;
+        for way in ways.iter().filter(|way| self.has(way)) {
+            let told = explain::stands(&way.hops, self.lore());
+            let own = way.hops.iter().zip(told);
+            for (_, told) in own.filter(|(hop, _)| hop.layer == layer && *hop.site == *site) {
+                all = of_both(all, told);
+            }
+        }
+        all
     }
 
     /// Why a chain is not used, when it is not.
@@ -141,7 +158,7 @@ fn tell_sites(ways: &[WayFacts], chapters: &[Chapter]) -> Vec<SiteTelling> {
     let tell = |((layer, site), ways): ((Layer, Arc<Site>), Vec<&WayFacts>)| {
         let stands = |chapter: &Chapter| {
             let is_met = ways.iter().any(|way| chapter.has(way));
-            is_met.then(|| chapter.stands(layer, &site)).flatten()
+            is_met.then(|| chapter.stands(layer, &site, &ways)).flatten()
         };
         let stands = chapters
             .iter()
@@ -151,4 +168,25 @@ fn tell_sites(ways: &[WayFacts], chapters: &[Chapter]) -> Vec<SiteTelling> {
         SiteTelling { host_id, layer, site, stands }
     };
     met.into_iter().map(tell).collect()
+}
+
+/// What stands at a site by what two ways tell of it.
+fn of_both(known: Option<Stands>, told: explain::Stands) -> Option<Stands> {
+    let told = match told {
+        explain::Stands::Silent => return known,
+        explain::Stands::At(place) => Stands::Rule(rule_at(&place)),
+        explain::Stands::Misfit(why) => Stands::Misfit(why),
+    };
+    match known {
+        Some(Stands::Rule(other)) if told != Stands::Rule(other.clone()) => match told {
+            Stands::Rule(_) => {
+                let why =
+                    "several rules of the snapshot log with this prefix, each for other packets";
+                Some(Stands::Misfit(why.into()))
+            }
+            misfit @ Stands::Misfit(_) => Some(misfit),
+        },
+        Some(misfit @ Stands::Misfit(_)) => Some(misfit),
+        Some(Stands::Rule(_)) | None => Some(told),
+    }
 }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::chains::{Standing, number, standings};
-use super::fit::{Flaw, Trail, Witness};
+use super::fit::{Clue, Flaw, Trail, Witness};
 use crate::model::{Header, Hop, Packet, Protocol, Site, Stop, Table, VerdictEvidence};
 use crate::rulebook::{Found, Rule, RuleSet, Sight, Spot, Target};
 
@@ -98,10 +98,18 @@ impl<'a> Look<'_, 'a> {
                 });
                 order.votes.push((ballot(found, number, Question::Ends), flaw));
             }
+            // Behind these hooks' ACCEPT nothing is in the way of a packet but tables that print lines.
+            (Target::Accept, next) if self.is_at_a_verdict(index) => {
+                let is_wrong = matches!(next, Next::Nothing) && self.must_go_on();
+                let flaw = is_wrong
+                    .then(|| wrong(format!("{what} accepts, and no packet went on behind it")));
+                order.votes.push((ballot(found, number, Question::Ends), flaw));
+                if matches!(next, Next::Same(..)) {
+                    order.certain.push(wrong(walked_on(&what)));
+                }
+            }
             (target, Next::Same(..)) if ends_walk(target) => {
-                order.certain.push(wrong(format!(
-                    "{what} ends the way through the table, and packets went on to the next rule"
-                )));
+                order.certain.push(wrong(walked_on(&what)));
             }
             (Target::Jump(to) | Target::Goto(to), next) => {
                 let is_right = match next {
@@ -283,6 +291,13 @@ impl<'a> Look<'_, 'a> {
             .next()
     }
 
+    /// Whether an ACCEPT of the filter table is asked at this step.
+    fn is_at_a_verdict(&self, index: usize) -> bool {
+        let stop = self.standings[index].stop();
+        self.trail.path[index].site.table() == Some(Table::Filter)
+            && matches!(stop, Some(Stop::Forward | Stop::Output))
+    }
+
     /// Whether the log proves that the packet ended at its last line, were it not for what the rules say.
     fn must_go_on(&self) -> bool {
         self.trail.verdict.evidence == Some(VerdictEvidence::Absence)
@@ -348,6 +363,10 @@ impl<'a> Look<'_, 'a> {
     }
 }
 
+fn walked_on(what: &str) -> String {
+    format!("{what} ends the way through the table, and packets went on to the next rule")
+}
+
 /// Whether a rule that matches is the last of its table's walk.
 fn ends_walk(target: &Target) -> bool {
     matches!(
@@ -378,6 +397,7 @@ fn flaw(found: &Found<'_>, sentence: String, witness: Witness) -> Flaw {
     Flaw {
         table: found.table.name.clone(),
         chain: found.chain.name.clone(),
+        clue: Clue::Order,
         sentence: sentence.into(),
         witness,
     }

@@ -31,7 +31,7 @@ mod story;
 mod subject;
 
 pub use cause::{RootCause, root_cause};
-pub use fit::{Contradiction, Trail, Witness, fit};
+pub use fit::{Clue, Contradiction, Trail, Witness, fit};
 pub use infer::infer;
 pub use judge::judge;
 pub(crate) use judge::judge_packet;
