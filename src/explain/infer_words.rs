@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use super::infer::Way;
-use crate::context::{Container, HostContext, RouteAnswer, RouteKind, RouteQuestion};
+use crate::context::{
+    ConntrackEntry, Container, HostContext, RouteAnswer, RouteKind, RouteQuestion,
+};
 use crate::explain::Phrase;
 use crate::model::{
     Connection, Endpoint, Header, IfName, Layer, Mac, NatChange, Network, Step, Stop, Tuple,
@@ -102,11 +104,11 @@ fn other_route(phrase: Phrase, answer: &RouteAnswer<'_>, output: IfName) -> Phra
 
 /// `for this host: 10.1.1.1 is its own address: inet 10.1.1.1/24 …`
 pub(super) fn route_to_host(way: &Way<'_, '_>, at: usize) -> Phrase {
+    let step = &way.steps[at];
     let phrase = Phrase::text("for this host");
     let by_lines = ", as the INPUT chain's line says";
-    let Some(dst) = way.steps[at].header.ip().map(|ip| ip.dst) else {
-        return phrase.say(by_lines);
-    };
+    let Some(ip) = step.header.ip() else { return phrase.say(by_lines) };
+    let dst = ip.dst;
     let Some(context) = way.lore.context.filter(|context| !context.addresses.is_empty()) else {
         return phrase.say(by_lines);
     };
@@ -117,29 +119,25 @@ pub(super) fn route_to_host(way: &Way<'_, '_>, at: usize) -> Phrase {
     if context.is_own(dst) {
         return own();
     }
-    let step = &way.steps[at];
     let question = RouteQuestion {
-        src: step.header.ip().map(|ip| ip.src),
+        src: Some(ip.src),
         mark: step.header.mark,
         input: step.hop.devices.input,
         output: None,
     };
     let route = context.route_to(dst, &question);
-    match route
-        .filter(|answer| matches!(answer.route.kind, RouteKind::Broadcast | RouteKind::Local))
-    {
-        // A route of its own table may make any address the host's own: a transparent proxy's.
-        Some(answer) if answer.route.kind == RouteKind::Local => by_route(phrase, &answer),
-        Some(answer) => phrase
-            .say(" too: ")
-            .address(dst.to_string())
-            .say(" is a broadcast address: ")
-            .cite(&*answer.route.text),
-        None if dst.is_multicast() => {
+    match route.as_ref().map(|answer| (answer.route.kind, answer)) {
+        // A policy route may send any address to the host, as TPROXY needs it.
+        Some((RouteKind::Local, answer)) => by_route(phrase, answer),
+        Some((RouteKind::Broadcast, answer)) => by_route(
+            phrase.say(" too: ").address(dst.to_string()).say(" is a broadcast address"),
+            answer,
+        ),
+        _ if dst.is_multicast() => {
             phrase.say(" too: ").address(dst.to_string()).say(" is a group's address")
         }
-        None if dst == IpAddr::from([255, 255, 255, 255]) => phrase.say(" too: it is for all"),
-        None => phrase
+        _ if dst == IpAddr::from([255, 255, 255, 255]) => phrase.say(" too: it is for all"),
+        _ => phrase
             .say(by_lines)
             .say("; none of the addresses given is ")
             .address(dst.to_string())
@@ -259,16 +257,24 @@ pub(super) fn restored(way: &Way<'_, '_>, change: &NatChange, is_source: bool) -
     }
 }
 
+/// The record of the connection's beginning, when events were given; else its latest one.
 fn cite_conntrack(
     phrase: Phrase,
     way: &Way<'_, '_>,
     connection: &Connection,
     tuple: &Tuple,
 ) -> Phrase {
-    let entry = way.lore.context.and_then(|context| {
-        let around = way.packet.first.wall;
-        context.conntrack_of(connection.protocol, tuple, connection.icmp_id, around)
-    });
+    let Some(context) = way.lore.context else { return phrase };
+    let (protocol, icmp_id) = (connection.protocol, connection.icmp_id);
+    let around = connection.first.wall;
+    let distance = |entry: &&ConntrackEntry| {
+        entry.at.zip(around).map_or(u64::MAX, |(at, around)| at.0.abs_diff(around.0))
+    };
+    let all = context.conntrack.of(protocol, tuple, icmp_id);
+    let begun = all.into_iter().filter(|entry| entry.event.as_deref() == Some("NEW"));
+    let entry = begun
+        .min_by_key(distance)
+        .or_else(|| context.conntrack_of(protocol, tuple, icmp_id, way.packet.first.wall));
     match entry {
         Some(entry) => phrase.say(": ").cite(&*entry.text),
         None => phrase,
