@@ -4,15 +4,19 @@
 //! that contradicts it, afterwards only until the first one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::annotate::Misfitting;
-use crate::explain::{Contradiction, Distrust, Trail, Witness, fit};
+use crate::explain::{Clue, Contradiction, Distrust, Trail, Witness, fit};
 use crate::model::{Packet, WallTime};
 use crate::rulebook::{Book, Family, Revision};
-use crate::store::{Span, Store, StoreError, WayFacts};
+use crate::store::{Store, StoreError, WayFacts};
 
 /// How many packets of each end of a way are looked at for their headers.
 const SAMPLES: u32 = 3;
+
+/// The time right after all packets that have none: they are told by what is known of the beginning.
+const TIMED: WallTime = WallTime(i64::MIN + 1);
 
 /// A chain that is not used for a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,139 +74,220 @@ pub(super) async fn doubts(
     if book.revisions.is_empty() {
         return Ok(Vec::new());
     }
-    let mut samples = Vec::with_capacity(ways.len());
+    let mut known = Vec::with_capacity(ways.len());
     for way in ways {
-        samples.push(store.samples(way.id, SAMPLES).await?);
+        known.push((way, store.samples(way.id, SAMPLES).await?));
     }
-    let mut starts: Vec<Option<WallTime>> = vec![None];
-    starts.extend(book.turns().into_iter().map(Some));
     let mut doubts = Vec::new();
-    for (index, from) in starts.iter().enumerate() {
-        let epoch = Epoch { from: *from, until: starts.get(index + 1).copied().flatten() };
-        let moment = book.at(*from);
-        let own = epoch.ways(store, ways, &samples).await?;
-        for revision in &moment.revisions {
-            let found = epoch.compare(store, revision, &own).await?;
-            doubts.extend(found);
-        }
+    for edition in editions(book) {
+        doubts.extend(edition.doubts(store, &known).await?);
     }
     Ok(doubts)
 }
 
-/// A time in which the rule sets stay the same.
-#[derive(Debug, Clone, Copy)]
-struct Epoch {
+/// A rule set, and from when to when it holds.
+#[derive(Debug, Clone)]
+struct Edition {
+    revision: Revision,
     from: Option<WallTime>,
     until: Option<WallTime>,
 }
 
-/// A way with those of its samples that came in an epoch.
-struct OwnWay<'a> {
-    way: &'a WayFacts,
-    samples: Vec<Packet>,
+/// The rule sets of a book with their times, those of one stretch of time together. Of several that have a table of one
+/// family only the first is asked about it: two engines may run, but one prints the lines.
+fn editions(book: &Book) -> Vec<Edition> {
+    let mut turns: Vec<Option<WallTime>> = vec![None];
+    turns.extend(book.turns().into_iter().map(Some));
+    let mut editions: Vec<Edition> = Vec::new();
+    for (index, from) in turns.iter().enumerate() {
+        let until = turns.get(index + 1).copied().flatten();
+        let mut asked: BTreeSet<(Family, Box<str>)> = BTreeSet::new();
+        for revision in book.at(*from).revisions {
+            let revision = only_new(revision, &mut asked);
+            let goes_on = |known: &&mut Edition| {
+                index > 0
+                    && known.until == *from
+                    && known.revision.id == revision.id
+                    && known.revision.rules.tables.len() == revision.rules.tables.len()
+            };
+            match editions.iter_mut().find(goes_on) {
+                Some(known) => known.until = until,
+                None => editions.push(Edition { revision, from: *from, until }),
+            }
+        }
+    }
+    editions
 }
 
-impl Epoch {
-    fn has(self, time: Option<WallTime>) -> bool {
+/// The rule set with those tables only that were not asked about yet.
+fn only_new(revision: Revision, asked: &mut BTreeSet<(Family, Box<str>)>) -> Revision {
+    let family = revision.rules.family;
+    let names: Vec<Box<str>> =
+        revision.rules.tables.iter().map(|table| table.name.clone()).collect();
+    let is_known = |name: &str| asked.contains(&(family, name.into()));
+    if !names.iter().any(|name| is_known(name)) {
+        asked.extend(names.into_iter().map(|name| (family, name)));
+        return revision;
+    }
+    let mut rules = (*revision.rules).clone();
+    rules.tables.retain(|table| !is_known(&table.name));
+    asked.extend(names.into_iter().map(|name| (family, name)));
+    Revision { rules: Arc::new(rules), ..revision }
+}
+
+impl Edition {
+    fn has(&self, time: Option<WallTime>) -> bool {
         self.from <= time && (self.until.is_none() || time < self.until)
     }
 
-    /// The ways that packets went in this time.
-    async fn ways<'a>(
-        self,
-        store: &Store,
-        ways: &'a [WayFacts],
-        samples: &[Vec<Packet>],
-    ) -> Result<Vec<OwnWay<'a>>, StoreError> {
-        let mut own = Vec::new();
-        for (way, samples) in ways.iter().zip(samples) {
-            let is_whole = self.has(way.first_wall) && self.has(way.last_wall);
-            if is_whole || self.span(store, way).await?.is_some() {
-                let samples =
-                    samples.iter().filter(|packet| self.has(packet.first.wall)).cloned().collect();
-                own.push(OwnWay { way, samples });
-            }
-        }
-        Ok(own)
+    /// Whether packets of a way may have met it.
+    fn meets(&self, way: &WayFacts) -> bool {
+        let is_early = self.until.is_some() && way.first_wall >= self.until;
+        let is_late = way.last_wall < self.from;
+        !is_early && !is_late
     }
 
-    async fn span(self, store: &Store, way: &WayFacts) -> Result<Option<Span>, StoreError> {
-        store.span(&[way.id], self.from, self.until).await
-    }
-
-    async fn compare(
-        self,
+    async fn doubts(
+        &self,
         store: &Store,
-        revision: &Revision,
-        own: &[OwnWay<'_>],
+        known: &[(&WayFacts, Vec<Packet>)],
     ) -> Result<Vec<Doubt>, StoreError> {
+        let own: Vec<&WayFacts> =
+            known.iter().map(|(way, _)| *way).filter(|way| self.meets(way)).collect();
+        let samples: Vec<Vec<Packet>> = known
+            .iter()
+            .filter(|(way, _)| self.meets(way))
+            .map(|(_, all)| {
+                all.iter().filter(|packet| self.has(packet.first.wall)).cloned().collect()
+            })
+            .collect();
         let trails: Vec<Trail<'_>> = own
             .iter()
-            .map(|one| Trail {
-                path: &one.way.hops,
-                verdict: &one.way.verdict,
-                confidence: one.way.confidence,
-                packets: one.way.packets,
-                is_lossy: one.way.is_lossy,
-                samples: &one.samples,
+            .zip(&samples)
+            .map(|(way, samples)| Trail {
+                path: &way.hops,
+                verdict: &way.verdict,
+                confidence: way.confidence,
+                packets: way.packets,
+                is_lossy: way.is_lossy,
+                samples,
             })
             .collect();
         let mut chains: BTreeMap<(Box<str>, Box<str>), Evidence> = BTreeMap::new();
-        for contradiction in fit(&trails, revision) {
-            let Contradiction { table, chain, sentence, trail, witness, .. } = contradiction;
-            let seen = match witness {
-                Witness::Sample(time) => time.map(|time| (time, time)),
-                Witness::Way => match own.get(trail) {
-                    Some(one) => {
-                        self.span(store, one.way).await?.map(|span| (span.first, span.last))
-                    }
-                    None => None,
-                },
-            };
-            let evidence = chains.entry((table, chain)).or_default();
-            evidence.sentences.insert(sentence);
-            evidence.seen.push(seen);
-        }
-        let doubt = |((table, chain), evidence): ((Box<str>, Box<str>), Evidence)| {
-            let (from, until) = evidence.range(revision.from, self);
-            Doubt {
-                family: revision.rules.family,
-                table,
-                chain,
-                sentence: evidence.sentences.into_iter().next().unwrap_or_default(),
-                snapshot: revision.name.clone(),
-                from,
-                until,
+        for contradiction in fit(&trails, &self.revision) {
+            let Contradiction { table, chain, clue, sentence, trail, witness, .. } = contradiction;
+            let Some(way) = own.get(trail) else { continue };
+            let seen = self.seen(store, way, witness).await?;
+            if seen.is_nothing() {
+                continue;
             }
+            let evidence = chains.entry((table, chain)).or_default();
+            evidence.sentences.insert((clue, sentence));
+            evidence.seen = evidence.seen.and(seen);
+        }
+        Ok(chains.into_iter().flat_map(|(chain, evidence)| self.say(chain, evidence)).collect())
+    }
+
+    /// When the packets that show a contradiction came, before and after the rule set was taken.
+    async fn seen(
+        &self,
+        store: &Store,
+        way: &WayFacts,
+        witness: Witness,
+    ) -> Result<Seen, StoreError> {
+        let Some(taken) = self.revision.from else {
+            return Ok(Seen { always: true, ..Seen::default() });
         };
-        Ok(chains.into_iter().map(doubt).collect())
+        let untimed = Seen { untimed: true, ..Seen::default() };
+        match witness {
+            Witness::Sample(None) => Ok(untimed),
+            Witness::Sample(Some(time)) if time < taken => {
+                Ok(Seen { last_before: Some(time), ..Seen::default() })
+            }
+            Witness::Sample(Some(time)) => Ok(Seen { first_after: Some(time), ..Seen::default() }),
+            Witness::Way if way.first_wall.is_none() => Ok(untimed),
+            Witness::Way => {
+                let way = [way.id];
+                let until = self.until.map_or(taken, |until| until.min(taken));
+                let before = store.span(&way, self.from, Some(until)).await?;
+                let from = self.from.map_or(taken, |from| from.max(taken));
+                let after = store.span(&way, Some(from), self.until).await?;
+                Ok(Seen {
+                    last_before: before.map(|span| span.last),
+                    first_after: after.map(|span| span.first),
+                    ..Seen::default()
+                })
+            }
+        }
+    }
+
+    /// The times in which a chain is not used.
+    fn say(
+        &self,
+        (table, chain): (Box<str>, Box<str>),
+        evidence: Evidence,
+    ) -> impl Iterator<Item = Doubt> {
+        let sentence =
+            evidence.sentences.into_iter().next().map(|(_, text)| text).unwrap_or_default();
+        let doubt = move |(from, until)| Doubt {
+            family: self.revision.rules.family,
+            table: table.clone(),
+            chain: chain.clone(),
+            sentence: sentence.clone(),
+            snapshot: self.revision.name.clone(),
+            from,
+            until,
+        };
+        self.ranges(evidence.seen).into_iter().map(doubt)
+    }
+
+    fn ranges(&self, seen: Seen) -> Vec<(Option<WallTime>, Option<WallTime>)> {
+        if seen.always {
+            return vec![(self.from, self.until)];
+        }
+        let after_the_last = seen.last_before.and_then(|last| last.0.checked_add(1)).map(WallTime);
+        let before = after_the_last.or(seen.untimed.then_some(TIMED));
+        let before = before.map(|until| (self.from, Some(until)));
+        let after = seen.first_after.map(|first| (Some(first), self.until));
+        before.into_iter().chain(after).collect()
     }
 }
 
-/// What speaks against a chain: how, and from when to when packets showed it.
+/// What speaks against a chain: how, the clearest first, and when it was seen.
 #[derive(Debug, Default)]
 struct Evidence {
-    sentences: BTreeSet<Box<str>>,
-    /// None for packets without wall time.
-    seen: Vec<Option<(WallTime, WallTime)>>,
+    sentences: BTreeSet<(Clue, Box<str>)>,
+    seen: Seen,
 }
 
-impl Evidence {
-    /// From when to when the chain is not used; `taken` is the time at which it was sure.
-    fn range(&self, taken: Option<WallTime>, epoch: Epoch) -> (Option<WallTime>, Option<WallTime>) {
-        let (Some(taken), true) = (taken, self.seen.iter().all(Option::is_some)) else {
-            return (epoch.from, epoch.until);
+/// When packets contradicted a chain, seen from the time at which its rule set was taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Seen {
+    /// Nobody knows when the rule set was taken.
+    always: bool,
+    /// By packets without a time.
+    untimed: bool,
+    /// The last time before it was taken.
+    last_before: Option<WallTime>,
+    /// The first time since.
+    first_after: Option<WallTime>,
+}
+
+impl Seen {
+    fn is_nothing(self) -> bool {
+        self == Self::default()
+    }
+
+    fn and(self, other: Self) -> Self {
+        let first_after = match (self.first_after, other.first_after) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
         };
-        let seen = || self.seen.iter().flatten();
-        let last_before = seen().map(|(_, last)| *last).filter(|last| *last < taken).max();
-        let is_across = seen().any(|(first, last)| *first < taken && *last >= taken);
-        let first_after = seen().map(|(first, _)| *first).filter(|first| *first >= taken).min();
-        match (last_before, first_after) {
-            _ if is_across => (epoch.from, epoch.until),
-            (Some(last), None) => (epoch.from, last.0.checked_add(1).map(WallTime)),
-            (None, Some(first)) => (Some(first), epoch.until),
-            // Sure for a moment only: not worth a doubtful word.
-            _ => (epoch.from, epoch.until),
+        Self {
+            always: self.always || other.always,
+            untimed: self.untimed || other.untimed,
+            last_before: self.last_before.max(other.last_before),
+            first_after,
         }
     }
 }

@@ -1,15 +1,15 @@
 //! What the rules tell of a host's ways and sites, moment by moment.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::annotate::doubt::{Doubt, distrust};
 use crate::annotate::rule_at;
 use crate::context::HostContext;
-use crate::explain::{Distrust, Lore, judge};
+use crate::explain::{self, Distrust, Lore, judge};
 use crate::library::Library;
 use crate::model::{Layer, Site, WallTime};
-use crate::rulebook::{Book, Moment};
+use crate::rulebook::{Book, Misfit, Moment};
 use crate::store::{
     HostRules, RuleAt, RulesFrom, SiteTelling, Stands, StandsFrom, Tellings, VerdictFrom, WayFacts,
     WayTelling,
@@ -73,10 +73,12 @@ impl Chapter {
         !is_early && !is_late
     }
 
-    /// What stands at a site.
-    fn stands(&self, layer: Layer, site: &Site) -> Option<Stands> {
+    /// What stands at a site that packets met on these ways.
+    fn stands(&self, layer: Layer, site: &Site, ways: &[&WayFacts]) -> Option<Stands> {
+        if !matches!(site, Site::Trace { .. }) {
+            return self.logs(layer, site, ways);
+        }
         match self.rules.resolve(layer, site)? {
-            Err(misfit) => Some(Stands::Misfit(misfit.sentence().into())),
             Ok((revision, found)) => {
                 let (table, chain) = (&found.table.name, &found.chain.name);
                 let key = (revision.rules.family, table.clone(), chain.clone());
@@ -90,7 +92,37 @@ impl Chapter {
                     }),
                 })
             }
+            // Whether packets met it at this very time is known where the rule sets were held against them.
+            Err(misfit) => match site {
+                Site::Trace { table, chain, .. } if misfit != Misfit::NoTable => {
+                    self.doubted(table, chain).map(Stands::Misfit)
+                }
+                _ => Some(Stands::Misfit(misfit.sentence().into())),
+            },
         }
+    }
+
+    /// What stands at a site that only a prefix tells: where a line stands on its way tells of several rules the one that
+    /// printed it. A prefix that several rules print, each on ways of its own, has no one rule.
+    fn logs(&self, layer: Layer, site: &Site, ways: &[&WayFacts]) -> Option<Stands> {
+        let mut all: Option<Stands> = None;
+        for way in ways.iter().filter(|way| self.has(way)) {
+            let told = explain::stands(&way.hops, self.lore());
+            let own = way.hops.iter().zip(told);
+            for (_, told) in own.filter(|(hop, _)| hop.layer == layer && *hop.site == *site) {
+                all = of_both(all, told);
+            }
+        }
+        all
+    }
+
+    /// Why a chain is not used, when it is not.
+    fn doubted(&self, table: &[u8], chain: &[u8]) -> Option<Box<str>> {
+        let is_it = |(_, own_table, own_chain): &&(_, Box<str>, Box<str>)| {
+            own_table.as_bytes() == table && own_chain.as_bytes() == chain
+        };
+        let key = self.distrust.0.keys().find(is_it)?;
+        self.distrust.0.get(key).cloned()
     }
 }
 
@@ -112,25 +144,49 @@ fn tell_way(way: &WayFacts, chapters: &[Chapter]) -> WayTelling {
     WayTelling { way: way.id, verdicts }
 }
 
-/// What stands at each site of the ways.
+/// What stands at each site of the ways, at the times at which packets met it.
 fn tell_sites(ways: &[WayFacts], chapters: &[Chapter]) -> Vec<SiteTelling> {
-    let mut known: HashSet<(Layer, Arc<Site>)> = HashSet::new();
-    let mut sites = Vec::new();
+    let mut met: BTreeMap<(Layer, Arc<Site>), Vec<&WayFacts>> = BTreeMap::new();
     for way in ways {
         for hop in way.hops.iter() {
-            if !known.insert((hop.layer, Arc::clone(&hop.site))) {
-                continue;
+            let ways = met.entry((hop.layer, Arc::clone(&hop.site))).or_default();
+            if ways.last().is_none_or(|last| last.id != way.id) {
+                ways.push(way);
             }
-            let stands = chapters
-                .iter()
-                .map(|chapter| StandsFrom {
-                    from: chapter.from,
-                    stands: chapter.stands(hop.layer, &hop.site),
-                })
-                .collect();
-            let site = Arc::clone(&hop.site);
-            sites.push(SiteTelling { host_id: way.host_id, layer: hop.layer, site, stands });
         }
     }
-    sites
+    let tell = |((layer, site), ways): ((Layer, Arc<Site>), Vec<&WayFacts>)| {
+        let stands = |chapter: &Chapter| {
+            let is_met = ways.iter().any(|way| chapter.has(way));
+            is_met.then(|| chapter.stands(layer, &site, &ways)).flatten()
+        };
+        let stands = chapters
+            .iter()
+            .map(|chapter| StandsFrom { from: chapter.from, stands: stands(chapter) })
+            .collect();
+        let host_id = ways.first().map_or(0, |way| way.host_id);
+        SiteTelling { host_id, layer, site, stands }
+    };
+    met.into_iter().map(tell).collect()
+}
+
+/// What stands at a site by what two ways tell of it.
+fn of_both(known: Option<Stands>, told: explain::Stands) -> Option<Stands> {
+    let told = match told {
+        explain::Stands::Silent => return known,
+        explain::Stands::At(place) => Stands::Rule(rule_at(&place)),
+        explain::Stands::Misfit(why) => Stands::Misfit(why),
+    };
+    match known {
+        Some(Stands::Rule(other)) if told != Stands::Rule(other.clone()) => match told {
+            Stands::Rule(_) => {
+                let why =
+                    "several rules of the snapshot log with this prefix, each for other packets";
+                Some(Stands::Misfit(why.into()))
+            }
+            misfit @ Stands::Misfit(_) => Some(misfit),
+        },
+        Some(misfit @ Stands::Misfit(_)) => Some(misfit),
+        Some(Stands::Rule(_)) | None => Some(told),
+    }
 }

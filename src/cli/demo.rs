@@ -199,7 +199,7 @@ fn next(global: &Global, path: &Path, rows: &[ConnectionRow]) -> io::Result<()> 
     writeln!(out, "      tracecol connections nat:dnat      what was redirected")?;
     writeln!(
         out,
-        "{HINT}your own:{HINT:#} iptables -t raw -I PREROUTING -p tcp --dport 80 -j TRACE"
+        "{HINT}your own:{HINT:#} tracecol doctor --for 'tcp dport 80'    how to trace it, and whether the lines will come"
     )?;
     writeln!(out, "      tracecol ingest /var/log/kern.log*")
 }

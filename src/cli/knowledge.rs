@@ -127,12 +127,12 @@ impl Given<'_> {
         let rules = rulebook::read(&text, &file.name);
         let own =
             rules.sets.iter().find_map(|set| set.taken).and_then(|time| self.timezone.to_utc(time));
-        let (from, from_how) = match (self.from, own, taken, file.modified) {
+        // A manifest knows the time to the microsecond and in UTC; a rule set's header does not.
+        let (from, from_how) = match (self.from, taken.or(own), file.modified) {
             (Some(from), ..) => (Some(from), FromHow::Given),
-            (None, Some(own), ..) => (Some(own), FromHow::Header),
-            (None, None, Some(taken), _) => (Some(taken), FromHow::Header),
-            (None, None, None, Some(modified)) => (Some(modified), FromHow::File),
-            (None, None, None, None) => (None, FromHow::Unknown),
+            (None, Some(own), _) => (Some(own), FromHow::Header),
+            (None, None, Some(modified)) => (Some(modified), FromHow::File),
+            (None, None, None) => (None, FromHow::Unknown),
         };
         let snapshot = |kind| NewSnapshot {
             kind,

@@ -144,10 +144,12 @@ impl<'a> Walk<'a> {
         if hook.is_some() && self.root.is_some() && hook != self.root {
             return false;
         }
-        match self.frames.iter().find(|frame| frame.chain == chain) {
-            Some(frame) => frame.at.is_none_or(|at| number(kind) > at),
-            None => self.jumped_at.is_some() || self.root.is_none(),
+        if let Some(frame) = self.frames.iter().find(|frame| frame.chain == chain) {
+            return frame.at.is_none_or(|at| number(kind) > at);
         }
+        // A built-in chain that was left for good comes back with its policy alone.
+        let is_policy = hook.is_some() && matches!(kind, SiteKind::Policy(_));
+        self.jumped_at.is_some() || self.root.is_none() || is_policy
     }
 
     /// Takes the next line in: its depth, and the number of its chain's line before it.
@@ -319,6 +321,18 @@ mod tests {
                 (0, Some(3)),
             ]
         );
+    }
+
+    #[test]
+    fn behind_a_chain_that_was_gone_to_for_good_comes_the_policy_and_passes_no_rule() {
+        let path = [
+            "filter:INPUT:rule:4 eth0>",
+            "filter:side:return:3 eth0>",
+            "filter:INPUT:policy:20 eth0>",
+        ];
+        let standings = stand(&path, &[0]);
+        assert_eq!(standings[2].after, None);
+        assert_eq!(standings[0].walk, standings[2].walk);
     }
 
     #[test]

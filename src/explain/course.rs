@@ -238,10 +238,15 @@ impl<'m> Line<'_, '_, 'm> {
         if all.is_empty() {
             return Stand::Misfit(Misfit::NoPrefix.sentence().into());
         }
-        if let Some(traced) = self.just_traced()
-            && let Some(same) = all.iter().find(|known| known.is(traced))
-        {
-            return Stand::At(*same);
+        match self.just_traced() {
+            Some(Stand::At(traced)) => {
+                if let Some(same) = all.iter().find(|known| known.is(traced)) {
+                    return Stand::At(*same);
+                }
+            }
+            // The rule that printed both lines is not in the rule book.
+            Some(Stand::Misfit(why)) => return Stand::Misfit(why.clone()),
+            Some(Stand::Silent | Stand::OneOf(_)) | None => {}
         }
         let sight = sight(self.glances[self.index], self.own);
         let mut possible: Vec<Candidate<'m>> = Vec::new();
@@ -261,9 +266,9 @@ impl<'m> Line<'_, '_, 'm> {
         }
     }
 
-    /// The rule of the TRACE line that this line follows.
-    fn just_traced(&self) -> Option<&Known<'m>> {
-        self.stands[trace_before(self.glances, self.index)?].known()
+    /// What stands at the TRACE line that this line follows.
+    fn just_traced(&self) -> Option<&Stand<'m>> {
+        Some(&self.stands[trace_before(self.glances, self.index)?])
     }
 }
 

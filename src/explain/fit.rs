@@ -38,12 +38,27 @@ pub struct Contradiction {
     pub table: Box<str>,
     /// The chain.
     pub chain: Box<str>,
+    /// What shows it.
+    pub clue: Clue,
     /// How: `the chain had 4 rules, the snapshot has 3`.
     pub sentence: Box<str>,
     /// The index of the trail that shows it.
     pub trail: usize,
     /// Which of its packets show it.
     pub witness: Witness,
+}
+
+/// What shows that a chain does not fit, the clearest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Clue {
+    /// How many rules it has.
+    Length,
+    /// How many rules it has at least.
+    LeastLength,
+    /// A rule that a line names.
+    Line,
+    /// The order of lines.
+    Order,
 }
 
 /// Which packets of a way contradict a rule set.
@@ -60,6 +75,7 @@ pub enum Witness {
 pub(super) struct Flaw {
     pub(super) table: Box<str>,
     pub(super) chain: Box<str>,
+    pub(super) clue: Clue,
     pub(super) sentence: Box<str>,
     pub(super) witness: Witness,
 }
@@ -107,6 +123,7 @@ pub fn fit(trails: &[Trail<'_>], revision: &Revision) -> Vec<Contradiction> {
             family: rules.family,
             table: flaw.table,
             chain: flaw.chain,
+            clue: flaw.clue,
             sentence: flaw.sentence,
             trail,
             witness: flaw.witness,

@@ -1,6 +1,6 @@
 //! What one line alone can contradict: the chain's length, the rule's devices, the rule's other conditions.
 
-use super::fit::{Flaw, Trail, Witness};
+use super::fit::{Clue, Flaw, Trail, Witness};
 use crate::model::{Devices, Header, Hop, Site};
 use crate::rulebook::{Found, Match, Misfit, Rule, RuleSet, Sight, Spot, Test};
 
@@ -21,6 +21,11 @@ pub(super) fn check(trail: &Trail<'_>, rules: &RuleSet) -> Vec<Flaw> {
             Err(misfit) => flaws.push(Flaw {
                 table: text(table),
                 chain: text(chain),
+                clue: match misfit {
+                    Misfit::Length { .. } => Clue::Length,
+                    Misfit::Shorter { .. } => Clue::LeastLength,
+                    _ => Clue::Line,
+                },
                 sentence: misfit.sentence().into(),
                 witness: Witness::Way,
             }),
@@ -34,6 +39,7 @@ fn of_rule(trail: &Trail<'_>, index: usize, found: &Found<'_>, flaws: &mut Vec<F
     let flaw = |shown: String, witness| Flaw {
         table: found.table.name.clone(),
         chain: found.chain.name.clone(),
+        clue: Clue::Line,
         sentence: format!(
             "rule {number} is `{}`, and a packet that it does not match met it: {shown}",
             rule.text

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::chains::{Standing, number, standings};
-use super::fit::{Flaw, Trail, Witness};
+use super::fit::{Clue, Flaw, Trail, Witness};
 use crate::model::{Header, Hop, Packet, Protocol, Site, Stop, Table, VerdictEvidence};
 use crate::rulebook::{Found, Rule, RuleSet, Sight, Spot, Target};
 
@@ -19,6 +19,8 @@ pub(super) enum Question {
     Ends,
     /// Whether packets that it must match print its line.
     Prints,
+    /// Whether packets have the mark behind it that it sets.
+    Marks,
 }
 
 /// What the order of a trail's lines shows.
@@ -96,10 +98,18 @@ impl<'a> Look<'_, 'a> {
                 });
                 order.votes.push((ballot(found, number, Question::Ends), flaw));
             }
+            // Behind these hooks' ACCEPT nothing is in the way of a packet but tables that print lines.
+            (Target::Accept, next) if self.is_at_a_verdict(index) => {
+                let is_wrong = matches!(next, Next::Nothing) && self.must_go_on();
+                let flaw = is_wrong
+                    .then(|| wrong(format!("{what} accepts, and no packet went on behind it")));
+                order.votes.push((ballot(found, number, Question::Ends), flaw));
+                if matches!(next, Next::Same(..)) {
+                    order.certain.push(wrong(walked_on(&what)));
+                }
+            }
             (target, Next::Same(..)) if ends_walk(target) => {
-                order.certain.push(wrong(format!(
-                    "{what} ends the way through the table, and packets went on to the next rule"
-                )));
+                order.certain.push(wrong(walked_on(&what)));
             }
             (Target::Jump(to) | Target::Goto(to), next) => {
                 let is_right = match next {
@@ -135,6 +145,39 @@ impl<'a> Look<'_, 'a> {
             _ => {}
         }
         self.translation(index, found, &target, order);
+        self.mark(index, found, &target, order);
+    }
+
+    /// A rule that marks shows in the next line of the walk.
+    fn mark(&self, index: usize, found: &Found<'_>, target: &Target, order: &mut Order) {
+        let Target::Mark { set: Some((value, mask)) } = target else { return };
+        let is_next = self
+            .standings
+            .get(index + 1)
+            .is_some_and(|next| next.walk.is_some() && next.walk == self.standings[index].walk);
+        if !is_next {
+            return;
+        }
+        for packet in self.trail.samples {
+            let (Some(here), Some(next)) = (packet.steps.get(index), packet.steps.get(index + 1))
+            else {
+                continue;
+            };
+            if here.header.cut || next.header.cut {
+                continue;
+            }
+            let (old, new) = (here.header.mark.unwrap_or(0), next.header.mark.unwrap_or(0));
+            let due = (old & !mask) ^ value;
+            let flaw = (new != due).then(|| {
+                let number = found.number();
+                flaw(
+                    found,
+                    format!("rule {number} makes the mark 0x{due:x}, and a packet had 0x{new:x} behind it"),
+                    Witness::Sample(packet.first.wall),
+                )
+            });
+            order.votes.push((ballot(found, found.number(), Question::Marks), flaw));
+        }
     }
 
     /// Behind the end of a user chain comes a line of the caller.
@@ -198,6 +241,10 @@ impl<'a> Look<'_, 'a> {
         if is_first || self.trail.path[index].site.table() == Some(Table::Raw) {
             return;
         }
+        // Behind a rule that leaves the chain comes no other rule of it.
+        if self.left_at(index, after) {
+            return;
+        }
         if let Spot::Rule(number, _) = found.spot {
             order.votes.push((ballot(found, number, Question::Prints), None));
         }
@@ -211,6 +258,18 @@ impl<'a> Look<'_, 'a> {
             let flaw = flaw(found, sentence, witness);
             order.votes.push((ballot(found, number, Question::Prints), Some(flaw)));
         }
+    }
+
+    /// Whether the line before this one in its chain, that of rule `number`, is of a rule that leaves the chain.
+    fn left_at(&self, index: usize, number: u32) -> bool {
+        let Some(here) = &self.found[index] else { return false };
+        let before = self.found[..index].iter().rev().flatten().find(|found| {
+            found.chain.name == here.chain.name
+                && found.table.name == here.table.name
+                && found.number() == number
+        });
+        let target = before.and_then(Found::target);
+        matches!(target, Some(Target::Return | Target::Goto(_)))
     }
 
     /// Which packets a rule must match for what their lines at this step show.
@@ -230,6 +289,13 @@ impl<'a> Look<'_, 'a> {
             .filter(|(_, header)| !header.cut && must(Some(header)))
             .map(|(wall, _)| Witness::Sample(wall))
             .next()
+    }
+
+    /// Whether an ACCEPT of the filter table is asked at this step.
+    fn is_at_a_verdict(&self, index: usize) -> bool {
+        let stop = self.standings[index].stop();
+        self.trail.path[index].site.table() == Some(Table::Filter)
+            && matches!(stop, Some(Stop::Forward | Stop::Output))
     }
 
     /// Whether the log proves that the packet ended at its last line, were it not for what the rules say.
@@ -297,6 +363,10 @@ impl<'a> Look<'_, 'a> {
     }
 }
 
+fn walked_on(what: &str) -> String {
+    format!("{what} ends the way through the table, and packets went on to the next rule")
+}
+
 /// Whether a rule that matches is the last of its table's walk.
 fn ends_walk(target: &Target) -> bool {
     matches!(
@@ -327,6 +397,7 @@ fn flaw(found: &Found<'_>, sentence: String, witness: Witness) -> Flaw {
     Flaw {
         table: found.table.name.clone(),
         chain: found.chain.name.clone(),
+        clue: Clue::Order,
         sentence: sentence.into(),
         witness,
     }

@@ -4,20 +4,38 @@
 //! rule book knows what the last rule does. A rule that ends the way ended it; one that lets on where lines are
 //! missing did not, and neither did one that cannot end a way: what became of the packet is then unknown.
 
-use super::course::{Candidate, Course, Glance, Known, Stand};
-use super::walk_on::{Outcome, walk_on};
+use super::course::{Course, Glance, Known, Stand};
+use super::walk_on::{Fates, walk_on};
 use crate::explain::{Lore, ToldVerdict};
 use crate::model::{
-    Hook, Hop, IfName, Layer, Site, Stop, Table, Verdict, VerdictEvidence, VerdictKind,
+    Hook, Hop, IfName, Layer, Packet, Site, Stop, Table, Verdict, VerdictEvidence, VerdictKind,
 };
-use crate::rulebook::{Dialect, Spot, Target};
+use crate::rulebook::{Dialect, Moment, Spot, Target};
 
 /// The verdict on a packet that went this way. `verdict` is what the log alone says; places and devices are all
 /// that is asked of the path, so that every packet of one way has one verdict.
 pub fn judge(path: &[Hop], verdict: &Verdict, lore: Lore<'_>) -> ToldVerdict {
     let glances = path.iter().map(|hop| Glance { hop, header: None }).collect();
+    judge_glances(path, glances, verdict, lore)
+}
+
+/// The verdict on one packet, for which its headers are asked as well: of several rules that may have decided over
+/// packets of its way, they may leave one.
+pub(crate) fn judge_packet(packet: &Packet, lore: Lore<'_>) -> ToldVerdict {
+    let path: Vec<Hop> = packet.steps.iter().map(|step| step.hop.clone()).collect();
+    let steps = packet.steps.iter();
+    let glances = steps.map(|step| Glance { hop: &step.hop, header: Some(&step.header) }).collect();
+    judge_glances(&path, glances, &packet.verdict, lore)
+}
+
+fn judge_glances(
+    path: &[Hop],
+    glances: Vec<Glance<'_>>,
+    verdict: &Verdict,
+    lore: Lore<'_>,
+) -> ToldVerdict {
     let course = Course::of(glances, lore);
-    let case = Case { path, verdict, course: &course };
+    let case = Case { path, verdict, course: &course, rules: lore.rules };
     let told = case.judge();
     case.with_takers(told)
 }
@@ -28,6 +46,7 @@ struct Case<'c, 'm> {
     path: &'c [Hop],
     verdict: &'c Verdict,
     course: &'c Course<'c, 'm>,
+    rules: &'m Moment,
 }
 
 impl<'m> Case<'_, 'm> {
@@ -69,7 +88,7 @@ impl<'m> Case<'_, 'm> {
         if is_traced || self.was_answered() {
             return self.as_logged();
         }
-        let Some(outcome) = self.outcome(last) else { return self.as_logged() };
+        let Some(outcome) = self.fates(last).certain() else { return self.as_logged() };
         let is_final = outcome.kind != VerdictKind::Accepted
             || outcome.place.is_some_and(|place| decides(&place));
         // What the log proves beside the rules counts more.
@@ -93,7 +112,10 @@ impl<'m> Case<'_, 'm> {
         if outputs.len() > 1 {
             return self.as_logged();
         }
-        match self.outcome(last) {
+        let fates = self.fates(last);
+        // Where the way must go on and does not, the frame was not let on.
+        let fates = if self.must_go_on(last) { fates.without_acceptance() } else { fates };
+        match fates.certain() {
             Some(outcome) if outcome.kind == VerdictKind::Dropped => {
                 self.told(outcome.kind, last, outcome.place.as_ref())
             }
@@ -101,18 +123,34 @@ impl<'m> Case<'_, 'm> {
         }
     }
 
-    /// What follows from the rule behind a LOG or bridge line, when all that is possible comes to the same.
-    fn outcome(self, index: usize) -> Option<Outcome<'m>> {
+    /// What may follow from the rule behind a LOG or bridge line.
+    fn fates(self, index: usize) -> Fates<'m> {
         let sight = self.course.sight(index);
-        let walks = |candidate: &Candidate<'m>| -> Option<Outcome<'m>> {
-            let mut outcomes =
-                candidate.routes.iter().map(|route| walk_on(candidate.known, route, &sight));
-            let first = outcomes.next()??;
-            outcomes.try_fold(first, |all, next| all.merge(next?))
+        let mut fates = Fates::default();
+        for candidate in self.course.candidates(index) {
+            for route in &candidate.routes {
+                fates.add(walk_on(candidate.known, route, &sight));
+            }
+        }
+        fates
+    }
+
+    /// Whether a frame that is let on at this step must print another line: one that the log has missed, or those of
+    /// the IP tables that the bridge calls, for a packet that is traced.
+    fn must_go_on(self, last: usize) -> bool {
+        let is_traced_inside =
+            |hop: &Hop| matches!(*hop.site, Site::Trace { .. }) && hop.devices.physin.is_some();
+        let forwards = |layer: Layer| {
+            let sets = self.rules.of(layer).map(|revision| &revision.rules);
+            let xtables = sets.filter(|set| set.dialect == Dialect::IptablesSave);
+            xtables
+                .flat_map(|set| &set.tables)
+                .flat_map(|table| &table.chains)
+                .any(|chain| chain.hook == Some(Hook::Forward))
         };
-        let mut outcomes = self.course.candidates(index).into_iter().map(|one| walks(&one));
-        let first = outcomes.next()??;
-        outcomes.try_fold(first, |all, next| all.merge(next?))
+        self.is_cut_short()
+            || (self.course.stop(last) == Some(Stop::BridgeForward)
+                && self.path.iter().any(|hop| is_traced_inside(hop) && forwards(hop.layer)))
     }
 
     /// The last rule accepted.
@@ -120,6 +158,7 @@ impl<'m> Case<'_, 'm> {
         match (self.verdict.kind, self.decider(last)) {
             (VerdictKind::Accepted | VerdictKind::Consumed, _) => self.as_logged(),
             // This host's own answer comes from the process that the packet was let in to.
+            (VerdictKind::Unknown, Some(decider)) if self.is_impeached(decider) => self.as_logged(),
             (VerdictKind::Unknown, Some(decider)) => self.accepted(decider),
             (VerdictKind::Rejected, Some(decider))
                 if self.course.stop(last) == Some(Stop::Input) =>
@@ -129,6 +168,16 @@ impl<'m> Case<'_, 'm> {
             // Something after it is missing, or an answer came that no rule here gives.
             _ => self.lost(last),
         }
+    }
+
+    /// Whether the packet met a chain of the same table and hook there that is not the one of the text: what the text
+    /// has of the others may be as old, and no line confirms it.
+    fn is_impeached(self, decider: usize) -> bool {
+        (0..self.path.len()).any(|index| {
+            matches!(self.course.stands[index], Stand::Misfit(_))
+                && self.course.table(index) == self.course.table(decider)
+                && self.course.stop(index) == self.course.stop(decider)
+        })
     }
 
     fn accepted(self, decider: usize) -> ToldVerdict {

@@ -31,9 +31,10 @@ mod story;
 mod subject;
 
 pub use cause::{RootCause, root_cause};
-pub use fit::{Contradiction, Trail, Witness, fit};
+pub use fit::{Clue, Contradiction, Trail, Witness, fit};
 pub use infer::infer;
 pub use judge::judge;
+pub(crate) use judge::judge_packet;
 pub use nat::nat_kind;
 pub use tell::{Stands, stands, tell};
 pub use told::{Distrust, Inferred, InferredAt, Lore, RulePlace, ToldStep, ToldVerdict};

@@ -1,7 +1,8 @@
 //! The ways into a chain: from which built-in chain, by which jumps.
 
+use super::imply::follows;
 use crate::model::{Hook, Stop, StopSet};
-use crate::rulebook::{Chain, Found, Rule, Sight, Table, Target};
+use crate::rulebook::{Chain, Found, Rule, Sight, Spot, Table, Target};
 
 /// More ways into one chain than this are not looked at.
 const ROUTES: usize = 64;
@@ -72,16 +73,35 @@ pub(super) fn routes_to<'m>(
     stops: StopSet,
     sight: &Sight<'_>,
 ) -> Vec<Route<'m>> {
-    let Some(rule) = found.rule() else { return Vec::new() };
-    if rule.holds(sight) == Some(false) {
+    let Spot::Rule(number, rule) = found.spot else { return Vec::new() };
+    let index = usize::try_from(number).unwrap_or_default().saturating_sub(1);
+    if rule.holds(sight) == Some(false) || is_cut_off(found.chain, index, sight) {
         return Vec::new();
     }
     let mut routes = routes(found.table, found.chain);
     routes.retain(|route| {
+        let conditions = || route.rules().chain([rule]).flat_map(|rule| &rule.matches);
         route.hook().is_none_or(|hook| is_at(hook, stops))
             && route.rules().all(|jump| jump.holds(sight) != Some(false))
+            && route.jumps.iter().all(|(chain, index)| !is_cut_off(chain, *index, sight))
+            && conditions().all(|one| conditions().all(|other| follows(one, other) != Some(false)))
     });
     routes
+}
+
+/// Whether a rule before this one takes away every packet that shows this.
+fn is_cut_off(chain: &Chain, index: usize, sight: &Sight<'_>) -> bool {
+    let takes_away = |rule: &Rule| {
+        matches!(
+            rule.target,
+            Target::Accept
+                | Target::Drop
+                | Target::Reject { .. }
+                | Target::Return
+                | Target::Goto(_)
+        ) && rule.holds(sight) == Some(true)
+    };
+    chain.rules.iter().take(index).any(takes_away)
 }
 
 /// Whether one of these stops is that hook, of the bridge or of IP: nft's bridge rules print the lines of both.

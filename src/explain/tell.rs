@@ -22,11 +22,15 @@ fn told<'a>(course: &Course<'_, '_>, index: usize, step: &'a Step) -> ToldStep<'
         asks_mark: None,
         is_chain_end: false,
         misfit: None,
+        one_of: Vec::new(),
     };
     match &course.stands[index] {
         Stand::Silent => {}
         Stand::Misfit(why) => told.misfit = Some(why.clone()),
-        Stand::OneOf(rules) => told.misfit = Some(several(rules)),
+        Stand::OneOf(rules) => {
+            told.misfit = Some(several(rules));
+            told.one_of = rules.iter().filter_map(|rule| rule.known.place()).collect();
+        }
         Stand::At(known) => {
             told.place = known.place();
             told.rule = known.text();

@@ -57,6 +57,8 @@ pub struct ToldStep<'a> {
     pub is_chain_end: bool,
     /// Why the rule book's text is not used here.
     pub misfit: Option<Box<str>>,
+    /// The rules that may have written the line, when several log with its prefix.
+    pub one_of: Vec<RulePlace>,
 }
 
 /// What became of a packet, with the rule that decided.

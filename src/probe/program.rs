@@ -164,9 +164,17 @@ fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> 
     }
 }
 
+/// The first line that is more than a warning, if there is one.
 fn first_line(text: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(text);
-    text.lines().map(str::trim).find(|line| !line.is_empty()).map(ToOwned::to_owned)
+    let is_warning = |line: &&str| {
+        line.trim_start_matches(['#', ' '])
+            .get(..7)
+            .is_some_and(|word| word.eq_ignore_ascii_case("warning"))
+    };
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).peekable();
+    let first = lines.peek().copied();
+    lines.find(|line| !is_warning(line)).or(first).map(ToOwned::to_owned)
 }
 
 #[cfg(test)]
@@ -211,6 +219,17 @@ mod tests {
         let begin = Instant::now();
         assert!(programs.run("sh", &["-c", "sleep 3 & echo said"]).is_err());
         assert!(begin.elapsed() < Duration::from_secs(2));
+    }
+
+    #[test]
+    fn complaints_come_before_warnings() {
+        let told = |text: &str| first_line(text.as_bytes());
+        assert_eq!(told("WARNING: odd\n\n no daemon\n").as_deref(), Some("no daemon"));
+        assert_eq!(
+            told("# Warning: tables present\n").as_deref(),
+            Some("# Warning: tables present")
+        );
+        assert_eq!(told("\n"), None);
     }
 
     #[test]

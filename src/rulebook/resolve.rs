@@ -51,8 +51,18 @@ pub enum Misfit {
         /// As the text says.
         has: u32,
     },
-    /// The rule at this place would print another kind of line (`policy:n` for `rule:n` or the other way round).
-    OtherKind,
+    /// The rule at this place would print another kind of line: `policy:n` or `return:n` when it accepts, drops or
+    /// returns whatever comes, `rule:n` otherwise.
+    OtherKind {
+        /// The place.
+        number: u32,
+        /// Whether the line is `rule:n`.
+        is_rule: bool,
+        /// How many rules the chain has by the text.
+        has: u32,
+    },
+    /// The chain is built in, and the line is that of a user chain's end; or the other way round.
+    OtherChain,
     /// No rule prints this prefix.
     NoPrefix,
     /// Several rules print this prefix: their places, `filter:INPUT:rule:4`.
@@ -78,9 +88,17 @@ impl Misfit {
             Self::Shorter { had, has } => {
                 format!("the chain had at least {}, the snapshot has {has}", rules(*had))
             }
-            Self::OtherKind => {
-                "the rule that the snapshot has at this place would have left another kind of line"
-                    .to_owned()
+            Self::OtherKind { number, is_rule: true, .. } => format!(
+                "rule {number} of the snapshot has no condition and would have been logged like the chain's end"
+            ),
+            Self::OtherKind { number, is_rule: false, has } => {
+                let had = rules(number.saturating_sub(1));
+                format!(
+                    "the chain had {had}, the snapshot has {has} (or rule {number} had no condition)"
+                )
+            }
+            Self::OtherChain => {
+                "the chain's end was logged as that of another kind of chain".to_owned()
             }
             Self::NoPrefix => "no rule of the snapshot logs with this prefix".to_owned(),
             Self::ManyPrefixes(places) => {
@@ -156,22 +174,33 @@ impl RuleSet {
         }
     }
 
-    /// The rules that log with this prefix; blanks around it do not count.
+    /// The rules that log with this prefix; blanks around it do not count. Rules that hand it to a program (NFLOG)
+    /// stand back behind those whose line the kernel prints.
     pub fn by_prefix(&self, prefix: &[u8]) -> Vec<Found<'_>> {
-        let rules = self.tables.iter().flat_map(|table| {
+        let logs = |found: &Found<'_>| {
+            let own = found.rule().and_then(|rule| rule.log_prefix.as_deref());
+            own.is_some_and(|own| same(own, prefix))
+        };
+        let is_printed = |found: &Found<'_>| {
+            found.rule().is_some_and(|rule| !matches!(rule.target, Target::Passes(_)))
+        };
+        let (printed, handed): (Vec<_>, Vec<_>) = self.places().filter(logs).partition(is_printed);
+        if printed.is_empty() { handed } else { printed }
+    }
+
+    /// Every place in order: each chain's rules, then its end. A built-in chain whose policy is not known has none.
+    pub fn places(&self) -> impl Iterator<Item = Found<'_>> {
+        self.tables.iter().flat_map(move |table| {
             table.chains.iter().flat_map(move |chain| {
-                (1..).zip(&chain.rules).map(move |(number, rule)| (table, chain, number, rule))
+                let rules = (1..).zip(&chain.rules).map(|(number, rule)| Spot::Rule(number, rule));
+                let end = match (chain.hook, chain.policy) {
+                    (_, Some(policy)) => Some(Spot::Policy(policy)),
+                    (None, None) => Some(Spot::End),
+                    (Some(_), None) => None,
+                };
+                rules.chain(end).map(move |spot| Found { set: self, table, chain, spot })
             })
-        });
-        rules
-            .filter(|(.., rule)| rule.log_prefix.as_deref().is_some_and(|own| same(own, prefix)))
-            .map(|(table, chain, number, rule)| Found {
-                set: self,
-                table,
-                chain,
-                spot: Spot::Rule(number, rule),
-            })
-            .collect()
+        })
     }
 
     fn resolve_trace(
@@ -186,8 +215,8 @@ impl RuleSet {
         let chain = chain.ok_or(Misfit::NoChain)?;
         let spot = match kind {
             SiteKind::Rule(number) => matched(chain, number, self.dialect)?,
-            SiteKind::Policy(_) if chain.hook.is_none() => return Err(Misfit::OtherKind),
-            SiteKind::Return(_) if chain.hook.is_some() => return Err(Misfit::OtherKind),
+            SiteKind::Policy(_) if chain.hook.is_none() => return Err(Misfit::OtherChain),
+            SiteKind::Return(_) if chain.hook.is_some() => return Err(Misfit::OtherChain),
             SiteKind::Policy(number) | SiteKind::Return(number) => {
                 ended(chain, number, self.dialect)?
             }
@@ -203,7 +232,7 @@ fn matched(chain: &Chain, number: u32, dialect: Dialect) -> Result<Spot<'_>, Mis
     };
     // Only ip_tables prints a match-less verdict as the chain's end.
     if dialect != Dialect::Nft && rule.prints_as_chain_end() {
-        return Err(Misfit::OtherKind);
+        return Err(Misfit::OtherKind { number, is_rule: true, has: chain.len() });
     }
     Ok(Spot::Rule(number, rule))
 }
@@ -217,7 +246,7 @@ fn ended(chain: &Chain, number: u32, dialect: Dialect) -> Result<Spot<'_>, Misfi
         Some(rule) if dialect == Dialect::Nft && rule.target == Target::Return => {
             Ok(Spot::Rule(number, rule))
         }
-        Some(_) => Err(Misfit::OtherKind),
+        Some(_) => Err(Misfit::OtherKind { number, is_rule: false, has: chain.len() }),
         None if number == chain.len() + 1 || is_uncounted => match (chain.hook, chain.policy) {
             (None, _) => Ok(Spot::End),
             (Some(_), Some(policy)) => Ok(Spot::Policy(policy)),

@@ -6,9 +6,11 @@ pub(crate) mod bench;
 
 mod connections;
 mod demo;
+mod doctor;
 mod errors;
 mod ingest;
 mod packed;
 mod shell;
 mod show;
+mod snapshot;
 mod stats;

@@ -4,32 +4,24 @@ use super::scene::Scene;
 
 #[test]
 fn show() {
-    for name in ["case1-remote", "case2-localhost-proxy", "case3-icc-off-dropped"] {
-        let scene = Scene::sample(name).with_context(
-            name,
-            &[
-                "ip-addr.txt",
-                "ip-route.txt",
-                "bridge-fdb.txt",
-                "bridge-link.txt",
-                "conntrack-events.txt",
-            ],
-        );
-        println!("===== {name}");
-        for index in 0..scene.packets.len().min(7) {
-            println!("--- {index} {:?} {}", scene.packets[index].direction, scene.verdict(index));
-            let told = scene.told(index);
-            let inferred = scene.inferred(index);
-            for (at, line) in told.iter().enumerate() {
-                for one in inferred.iter().filter(|one| one.starts_with(&format!("{at} "))) {
-                    println!("    ~ {one}");
-                }
-                println!("{line}");
-            }
-            for one in inferred.iter().filter(|one| one.starts_with(&format!("{} ", told.len()))) {
-                println!("    ~ {one}");
-            }
-        }
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/cases");
+    let mut dirs: Vec<_> = std::fs::read_dir(&root)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .filter(|p| p.is_dir() && p.join("kern.log").exists())
+        .collect();
+    dirs.sort();
+    for dir in dirs {
+        let read = |name: &str| std::fs::read_to_string(dir.join(name)).ok();
+        let log = read("kern.log").unwrap();
+        let rules: Vec<String> =
+            ["iptables.rules", "ip6tables.rules", "ebtables.rules", "nft.rules", "before.rules"]
+                .iter()
+                .filter_map(|n| read(n))
+                .collect();
+        let refs: Vec<&str> = rules.iter().map(String::as_str).collect();
+        let scene = Scene::of(&log, &refs);
+        println!("===== {} {} packets", dir.display(), scene.packets.len());
         println!("{:#?}", scene.misfits());
     }
 }

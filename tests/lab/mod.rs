@@ -14,6 +14,7 @@
 mod capture;
 mod cases;
 mod conntrack;
+mod doctor;
 mod ground;
 mod host;
 mod lines;
@@ -22,6 +23,7 @@ mod product;
 mod recorder;
 mod scenes;
 mod server;
+mod snapshot;
 mod truth;
 
 use std::path::PathBuf;

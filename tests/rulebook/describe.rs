@@ -63,7 +63,7 @@ pub(crate) fn describe(rule: &Rule) -> String {
 }
 
 pub(crate) fn condition(condition: &Match) -> String {
-    let text = test(&condition.test);
+    let text = asked(&condition.test);
     if condition.negated { format!("not {text}") } else { text }
 }
 
@@ -92,8 +92,8 @@ fn mac(pattern: &MacPattern) -> String {
     }
 }
 
-fn test(test: &Test) -> String {
-    match test {
+fn asked(about: &Test) -> String {
+    match about {
         Test::Input(pattern) => format!("in {}", device(pattern)),
         Test::Output(pattern) => format!("out {}", device(pattern)),
         Test::PhysIn(pattern) => format!("physin {}", device(pattern)),

@@ -2,4 +2,10 @@
 
 mod describe;
 mod dumps;
+mod history;
+mod holding;
+mod pastes;
+mod random;
+mod resolving;
 mod texts;
+mod traced;

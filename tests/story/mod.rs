@@ -4,6 +4,7 @@
 
 mod any;
 mod case;
+mod field;
 mod json;
 mod lines;
 mod made;

@@ -36,7 +36,7 @@ Examples:
   sudo tracecol doctor --for tcp dport 40000
   sudo tracecol doctor --for 10.0.0.5 udp 53          10.0.0.5 on either side
   sudo tracecol doctor --for icmp from 10.1.1.1
-  sudo tracecol doctor --for dport:40000 src:10.0.0.0/8      words of the filter language
+  sudo tracecol doctor --for dport:40000 src:10.0.0.0/8   as in a filter
 
 Exit status: 0 TRACE will reach us, 1 it will not, or that cannot be told without root, 2 error.")]
 pub(super) struct Doctor {

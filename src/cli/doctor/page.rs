@@ -9,7 +9,7 @@ use crate::render::{Line, Style, Text, escape_text};
 const SEVERITY: usize = 9;
 /// `time stamps  `.
 const TITLE: usize = 13;
-/// `mend  `, under the finding.
+/// `mend  `, under the title: commands are long.
 const LABEL: usize = 6;
 
 /// The answer, then every finding, the gravest first.
@@ -61,9 +61,9 @@ fn write(text: &mut Text, finding: &Finding, width: usize) {
     for (label, commands) in [("mend", &finding.mend), ("undo", &finding.undo)] {
         for (at, command) in commands.iter().enumerate() {
             let mut line = Line::default();
-            line.pad_to(indent);
+            line.pad_to(SEVERITY);
             line.push(Style::Dim, if at == 0 { label } else { "" });
-            line.pad_to(indent + LABEL);
+            line.pad_to(SEVERITY + LABEL);
             // Never broken: it is there to be copied.
             line.push(
                 if label == "mend" { Style::Strong } else { Style::Plain },

@@ -3,10 +3,12 @@
 use std::net::IpAddr;
 
 use crate::context::HostContext;
-use crate::explain::{Inferred, Lore, RulePlace, Seen, Subject, ToldStep, infer, judge, tell};
+use crate::explain::{
+    Inferred, Lore, RulePlace, Seen, Subject, ToldStep, infer, judge_packet, tell,
+};
 use crate::model::{
     Arp, Connection, Header, Hook, Hop, Layer, NatChange, NatKind, Network, Packet, PacketKey,
-    Site, Step, Table,
+    Site, Step, Table, VerdictKind,
 };
 use crate::rulebook::{Chain, Dialect, Family, Policy, Rule, RuleSet, Sight, Target};
 
@@ -46,6 +48,11 @@ pub(crate) struct End {
 }
 
 impl End {
+    /// Whether a rule behind that of the step decided, and it is not known which.
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_beyond && self.place.is_none()
+    }
+
     pub(crate) fn is_policy(&self) -> bool {
         self.place.as_ref().is_some_and(|place| place.number == 0)
     }
@@ -92,10 +99,14 @@ impl<'a> Account<'a> {
             target: told.target.clone(),
             is_beyond: false,
         };
-        let path: Vec<Hop> = steps.iter().map(|step| step.hop.clone()).collect();
-        let judged = judge(&path, &self.packet.verdict, self.lore);
+        let judged = judge_packet(self.packet, self.lore);
         let is_same =
             judged.verdict.kind == self.packet.verdict.kind && judged.verdict.site.as_ref() == hop;
+        // Of the rules behind a LOG rule several may have decided, all alike.
+        if is_same && judged.place.is_none() && is_log(&told.step.hop.site) {
+            (end.place, end.rule, end.target) = (None, None, None);
+            end.is_beyond = judged.verdict.kind != VerdictKind::Unknown;
+        }
         if let Some(place) =
             judged.place.filter(|place| is_same && end.place.as_ref() != Some(place))
         {
@@ -184,6 +195,24 @@ impl<'a> Account<'a> {
         self.chain_at(self.told.get(step)?.place.as_ref()?)
     }
 
+    /// The step that called the user chain of a step, when its line is there.
+    pub(crate) fn caller(&self, step: usize) -> Option<usize> {
+        let depth = self.told.get(step)?.depth.checked_sub(1)?;
+        let caller = (0..step).rfind(|at| self.told[*at].depth <= depth)?;
+        (self.told[caller].depth == depth && self.table(caller) == self.table(step))
+            .then_some(caller)
+    }
+
+    /// Whether the packet met a chain there, of the same table and hook, that is not the one of the text.
+    pub(crate) fn is_doubted(&self, step: usize) -> bool {
+        self.told.iter().enumerate().any(|(at, told)| {
+            told.misfit.is_some()
+                && told.one_of.is_empty()
+                && self.table(at) == self.table(step)
+                && self.hook(at) == self.hook(step)
+        })
+    }
+
     /// The rule that a step stands for; none for policies and chain ends.
     pub(crate) fn rule(&self, step: usize) -> Option<&'a Rule> {
         let number = self.told.get(step)?.place.as_ref()?.number;
@@ -221,6 +250,11 @@ impl<'a> Account<'a> {
         let hop = &self.packet.steps.get(step)?.hop;
         connection?.nat.iter().find(|change| change.site.as_ref() == Some(hop))
     }
+}
+
+/// Whether a line tells its rule by a prefix alone.
+pub(crate) fn is_log(site: &Site) -> bool {
+    matches!(site, Site::Log { .. } | Site::BridgeLog { .. })
 }
 
 /// Whether a translation is of the destination.

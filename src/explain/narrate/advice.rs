@@ -10,7 +10,7 @@ use crate::rulebook::{Chain, Dialect, Family, Rule, RuleSet, Target, Test};
 use super::account::{Account, End};
 use super::idioms::Owner;
 use super::lost::{Odds, Reason, ReasonKind};
-use super::names::device;
+use super::names::{device, sentence};
 use super::scene::{Scene, idiom_of};
 
 /// What to do or where to look.
@@ -27,6 +27,9 @@ pub(crate) fn advice(scene: &Scene<'_, '_>, reasons: &[Reason]) -> Vec<Advice> {
 /// A rule before the one that ended the packet, for exactly this flow.
 fn let_through(scene: &Scene<'_, '_>, account: &Account<'_>, end: &End) -> Vec<Advice> {
     let mut all = Vec::new();
+    if end.is_open() {
+        return owners(account, end);
+    }
     let Some(place) = Place::of(account, end) else { return give_rules(account, end.step) };
     let header = account.header(end.step);
     if let Some(flow) = header.and_then(|header| Flow::of(header, account, end.step)) {
@@ -53,6 +56,21 @@ fn let_through(scene: &Scene<'_, '_>, account: &Account<'_>, end: &End) -> Vec<A
     if idiom.is_some_and(|idiom| idiom.name == "invalid") {
         all.insert(0, invalid(scene));
     }
+    all
+}
+
+/// What lasts for those who manage the chains of the rules that may have written the line.
+fn owners(account: &Account<'_>, end: &End) -> Vec<Advice> {
+    let told = account.told.get(end.step);
+    let places = told.into_iter().flat_map(|told| told.one_of.iter().chain(&told.place));
+    let mut all: Vec<Advice> = places
+        .filter_map(|place| Owner::of_chain(&place.chain, account.set_at(place)?))
+        .map(|owner| Advice {
+            sentence: sentence(Phrase::text(owner.advice()).say(".")),
+            commands: Vec::new(),
+        })
+        .collect();
+    all.dedup();
     all
 }
 

@@ -1,13 +1,13 @@
 //! The answer: one sentence that says what became of it, where, and by which rule.
 
-use crate::explain::{Phrase, RootCause, RunKind, root_cause};
+use crate::explain::{Phrase, RootCause, RulePlace, RunKind, ToldStep, root_cause};
 use crate::model::{
     Connection, Direction, EvidenceOf, Hook, NatChange, Site, SiteKind, Table, Tuple, VerdictKind,
 };
 use crate::rulebook::Target;
 
 use super::account::{Account, End, is_destination};
-use super::lost::{Odds, Reason, where_lost};
+use super::lost::{Odds, Reason, breaks_off, where_lost};
 use super::names::{
     count, endpoint, flow, is_later_fragment, listed, nat_word, place, quoted, rule_place,
     sentence, somebody,
@@ -64,7 +64,33 @@ fn flow_at(account: &Account<'_>, end: &End) -> Phrase {
     header.map(|header| flow(header, is_later_fragment(account.packet))).unwrap_or_default()
 }
 
+/// `Dropped behind LOG "[UFW BLOCK]": filter:a rule 1 or filter:b rule 2 wrote the line, and either way it is dropped.`
+fn behind_log(phrase: Phrase, account: &Account<'_>, end: &End, word: &str) -> Phrase {
+    let Some(told) = account.told.get(end.step) else { return phrase.say(".") };
+    let phrase = phrase.say(" behind ").place(place(told)).say(": ");
+    let phrase = match writers(told) {
+        Some(writers) => phrase.append(writers).say(" wrote the line, and "),
+        None => phrase,
+    };
+    let flow = flow_at(account, end);
+    phrase.say("whichever rule decided over ").append(flow).say(format!(", it was {word}."))
+}
+
+/// The rules that may have written a line.
+pub(crate) fn writers(told: &ToldStep<'_>) -> Option<Phrase> {
+    let rule = |one: &RulePlace| {
+        let text = rule_place(one.family, &one.table, &one.chain, one.number);
+        Phrase::default().place(text)
+    };
+    let rules: Vec<Phrase> = told.one_of.iter().map(rule).collect();
+    (!rules.is_empty()).then(|| listed(rules, "or"))
+}
+
 fn dropped(account: &Account<'_>, end: &End) -> Phrase {
+    if end.is_open() {
+        let phrase = opening(account, VerdictKind::Dropped, "Dropped");
+        return behind_log(phrase, account, end, "dropped");
+    }
     let phrase = at_rule(opening(account, VerdictKind::Dropped, "Dropped"), account, end);
     let flow = flow_at(account, end);
     if let Some(cause) = root_cause(&account.told).filter(|cause| cause.ended_at == end.step) {
@@ -105,6 +131,10 @@ fn marked(phrase: Phrase, account: &Account<'_>, cause: RootCause) -> Phrase {
 }
 
 fn rejected(account: &Account<'_>, end: &End) -> Phrase {
+    if end.is_open() {
+        let phrase = opening(account, VerdictKind::Rejected, "Rejected");
+        return behind_log(phrase, account, end, "rejected");
+    }
     let phrase = at_rule(opening(account, VerdictKind::Rejected, "Rejected"), account, end);
     let phrase = match &end.target {
         Some(Target::Reject { with: Some(with) }) if &**with == "tcp-reset" => {
@@ -266,6 +296,9 @@ fn let_through(account: &Account<'_>, end: &End) -> Option<Phrase> {
 
 /// What the filter table's decision means at its hook.
 fn let_words(account: &Account<'_>, end: &End) -> Option<&'static str> {
+    if end.is_open() {
+        return None;
+    }
     let by_book = end.place.as_ref().and_then(|place| Table::from_name(place.table.as_bytes()));
     if by_book.or(account.table(end.step)) != Some(Table::Filter) {
         return None;
@@ -334,6 +367,10 @@ fn unknown(scene: &Scene<'_, '_>, account: &Account<'_>, end: &End, reasons: &[R
     if matches!(&*told.step.hop.site, Site::Log { .. } | Site::BridgeLog { .. }) {
         return phrase.say("; what the rules after that did is not in the log.");
     }
+    if let Some(chain) = breaks_off(account, end.step) {
+        let phrase = phrase.say("; a line of ").place(chain);
+        return phrase.say(" had to follow and did not: lines are missing in the log.");
+    }
     match where_lost(scene, account, end) {
         Some(lost) => {
             let likely = reasons.iter().find(|reason| reason.odds == Odds::Likely);
@@ -343,6 +380,8 @@ fn unknown(scene: &Scene<'_, '_>, account: &Account<'_>, end: &End, reasons: &[R
                 None => phrase.say("."),
             }
         }
+        None if account.is_doubted(end.step) => phrase
+            .say("; nothing after. The rules that were given for that table are not those it met."),
         None if told.rule.is_none() && !account.is_arp() => {
             let is_rule = matches!(
                 &*told.step.hop.site,

@@ -45,7 +45,23 @@ fn marked(account: &Account<'_>, cause: RootCause) -> Vec<Phrase> {
     let set = rule(cause.set_at, &format!(", put the mark 0x{:x} on it", cause.mark));
     let ended = rule(cause.ended_at, ", asked for the mark.");
     let Some((set, ended)) = set.zip(ended) else { return Vec::new() };
-    vec![set.say("; ").append(ended)]
+    let mut said = vec![set.say("; ").append(ended)];
+    said.extend(sent(account, cause.set_at));
+    said
+}
+
+/// The two rules that led into the chain of a step: what they ask for is why it came there.
+fn sent(account: &Account<'_>, step: usize) -> Option<Phrase> {
+    let rule = |at: usize| {
+        let told = account.told.get(at)?;
+        Some(quoted(Phrase::default().place(place(told)).say(", "), told.rule.as_deref()?))
+    };
+    let by = account.caller(step)?;
+    let phrase = Phrase::text("It came to that rule by ").append(rule(by)?);
+    Some(match account.caller(by).and_then(rule) {
+        Some(from) => phrase.say(", and there by ").append(from).say("."),
+        None => phrase.say("."),
+    })
 }
 
 /// `DNAT: 10.146.22.21:40000 → 172.17.0.5:6379 by nat:DOCKER rule 1, `…`.`
@@ -72,10 +88,20 @@ fn translation(scene: &Scene<'_, '_>, change: &NatChange) -> Phrase {
     };
     match change.evidence {
         EvidenceOf::Observed => phrase.say("."),
+        EvidenceOf::Inferred if is_seen(scene, change) => phrase.say(
+            ": its lines show it, and no line of the nat table stands between. Rules of nf_tables print none.",
+        ),
         EvidenceOf::Inferred => {
             phrase.say("; no line shows it, it follows from the other direction.")
         }
     }
+}
+
+/// Whether two lines of the connection's first packet show a translation.
+fn is_seen(scene: &Scene<'_, '_>, change: &NatChange) -> bool {
+    let first = scene.accounts.iter().filter(|account| account.is_first(scene.connection()));
+    let mut rewrites = first.flat_map(|account| &account.rewrites);
+    rewrites.any(|rewrite| rewrite.is_source != is_destination(change.kind))
 }
 
 /// Packets of the connection that ended otherwise than it did.

@@ -22,7 +22,7 @@ pub(crate) fn deeds(
 ) -> Vec<Phrase> {
     let mut said = Vec::new();
     said.extend(starts_trace(account, step, known));
-    said.extend(kept_rewrite(account, step));
+    said.extend(kept_rewrite(account, step, connection));
     said.extend(prints_as_end(account, step));
     said.extend(act(account, step, known));
     said.extend(account.rewrites.iter().filter(|one| one.by == Some(step)).map(rewritten));
@@ -68,7 +68,11 @@ fn is_first_raw(account: &Account<'_>, step: usize) -> bool {
 }
 
 /// Addresses that differ without a line of the nat table between: conntrack does again what that did once.
-fn kept_rewrite(account: &Account<'_>, step: usize) -> Option<Phrase> {
+fn kept_rewrite(
+    account: &Account<'_>,
+    step: usize,
+    connection: Option<&Connection>,
+) -> Option<Phrase> {
     let is_told = account
         .inferred
         .iter()
@@ -76,6 +80,11 @@ fn kept_rewrite(account: &Account<'_>, step: usize) -> Option<Phrase> {
     let mut here = account.rewrites.iter().filter(|one| one.seen_at == step && one.by.is_none());
     let rewrite = here.next().filter(|_| !is_told)?;
     let side = if rewrite.is_source { "source" } else { "destination" };
+    if account.is_first(connection) {
+        return Some(Phrase::text(format!(
+            "Its {side} is rewritten, and no line of the nat table stands between: rules of nf_tables print none."
+        )));
+    }
     let what = match account.packet.direction {
         Some(Direction::Original) => "repeats",
         Some(Direction::Reply) => "undoes",
@@ -260,7 +269,12 @@ fn mark(account: &Account<'_>, step: usize, set: Option<(u32, u32)>) -> Option<P
             let phrase = Phrase::text("Marked: ");
             Some(phrase.rewritten(format!("0x{old:x}"), format!("0x{new:x}")).say("."))
         }
-        Some(_) => Some(Phrase::text(format!("Marked 0x{old:x}, as it was already."))),
+        Some(new) => Some(Phrase::text(match set {
+            Some((value, mask)) if (old & !mask) ^ value != new => {
+                format!("The mark stays 0x{old:x} on the lines that follow.")
+            }
+            _ => format!("Marked 0x{old:x}, as it was already."),
+        })),
         None => Some(Phrase::text("Marked.")),
     }
 }

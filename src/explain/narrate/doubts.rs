@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::explain::Phrase;
 use crate::model::{Completeness, Confidence, Layer, Site, VerdictKind};
-use crate::rulebook::Revision;
+use crate::rulebook::{Misfit, Revision};
 
 use super::account::Account;
-use super::names::{lasting, listed, place, sentence};
+use super::answer::writers;
+use super::names::{lasting, listed, lossy, place, sentence};
 use super::scene::Scene;
 
 pub(crate) fn doubts(scene: &Scene<'_, '_>) -> Vec<Phrase> {
@@ -56,9 +57,22 @@ fn no_rules(scene: &Scene<'_, '_>) -> Vec<Phrase> {
 fn misfits(scene: &Scene<'_, '_>) -> Vec<Phrase> {
     let mut seen = BTreeSet::new();
     let mut said = Vec::new();
+    let mut tables = BTreeSet::new();
     for told in scene.accounts.iter().flat_map(|account| &account.told) {
         let Some(misfit) = &told.misfit else { continue };
+        if let Some(writers) = writers(told) {
+            let line = place(told);
+            if seen.insert((line.clone(), misfit.clone())) {
+                let phrase = Phrase::default().place(line).say(" does not tell its rule: ");
+                said.push(sentence(phrase.append(writers).say(" log alike.")));
+            }
+            continue;
+        }
         let chain = match &*told.step.hop.site {
+            Site::Trace { table, .. } if **misfit == *Misfit::NoTable.sentence() => {
+                tables.insert(lossy(table));
+                continue;
+            }
             Site::Trace { table, chain, .. } => {
                 format!("{}:{}", String::from_utf8_lossy(table), String::from_utf8_lossy(chain))
             }
@@ -68,6 +82,12 @@ fn misfits(scene: &Scene<'_, '_>) -> Vec<Phrase> {
             let phrase = Phrase::text("The text that was given for ").place(chain);
             said.push(sentence(phrase.say(" is not used: ").say(&**misfit)));
         }
+    }
+    if !tables.is_empty() {
+        let word = if tables.len() == 1 { "table " } else { "tables " };
+        let names = tables.into_iter().map(|name| Phrase::default().place(name)).collect();
+        let phrase = Phrase::text("The rules that were given do not have the ").say(word);
+        said.push(phrase.append(listed(names, "and")).say(": what was asked there is not known."));
     }
     said
 }

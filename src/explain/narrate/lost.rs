@@ -9,7 +9,7 @@ use crate::model::{Hook, IfName, Ip, Layer, Site, SiteKind, Table, VerdictKind};
 use crate::rulebook::Target;
 
 use super::account::{Account, End};
-use super::names::device;
+use super::names::{device, lossy};
 use super::scene::Scene;
 
 /// A possible reason.
@@ -92,10 +92,31 @@ pub(crate) fn where_lost(
     })
 }
 
+/// The chain that must have printed another line behind this one: whatever a packet meets in it, even its end prints one.
+/// Where none is, lines are missing, and the packet need not be.
+pub(crate) fn breaks_off(account: &Account<'_>, step: usize) -> Option<String> {
+    let told = account.told.get(step)?;
+    let Site::Trace { table, chain, .. } = &*told.step.hop.site else { return None };
+    let place = |chain: &str| Some(format!("{}:{chain}", lossy(table)));
+    match &told.target {
+        Some(Target::Jump(to) | Target::Goto(to)) => place(to),
+        Some(target) if target.goes_on() == Some(true) => place(&lossy(chain)),
+        // Behind the end of a chain comes a line of its caller.
+        None if told.is_chain_end => {
+            match &*account.told.get(account.caller(step)?)?.step.hop.site {
+                Site::Trace { chain, .. } => place(&lossy(chain)),
+                Site::Log { .. } | Site::Bridge { .. } | Site::BridgeLog { .. } => None,
+            }
+        }
+        _ => None,
+    }
+}
+
 /// Whether the rule or policy of a step may have ended the packet, as far as is known.
 fn may_end(account: &Account<'_>, step: usize) -> bool {
     let Some(told) = account.told.get(step) else { return true };
     match &told.target {
+        _ if account.is_doubted(step) => true,
         Some(
             Target::Drop
             | Target::Reject { .. }
@@ -156,7 +177,8 @@ pub(crate) fn reasons(scene: &Scene<'_, '_>) -> Vec<Reason> {
     let Some((account, End { step, .. })) = scene.end() else { return Vec::new() };
     let Some(ip) = account.header(step).and_then(|header| header.ip()) else { return Vec::new() };
     let Some(told) = account.told.get(step) else { return Vec::new() };
-    if told.step.hop.layer == Layer::Bridge || may_end(account, step) {
+    let is_lines = breaks_off(account, step).is_some();
+    if told.step.hop.layer == Layer::Bridge || may_end(account, step) || is_lines {
         return Vec::new();
     }
     let case = Case { scene, account, step, ip };
@@ -346,7 +368,9 @@ impl Case<'_, '_, '_> {
 
     /// A table prints lines only once somebody has put it to use.
     fn silent(&self) -> Option<Reason> {
-        (!prints_behind(self.scene)).then(|| Reason {
+        // mangle has a chain at every hook, and all of them are put to use together.
+        let is_mangle = self.account.table(self.step) == Some(Table::Mangle);
+        (!is_mangle && !prints_behind(self.scene)).then(|| Reason {
             kind: ReasonKind::Silent,
             odds: Odds::Possible,
             sentence: Phrase::text(

@@ -2,6 +2,7 @@
 
 use crate::probe::facts::Facts;
 use crate::probe::facts::rules::each;
+use crate::probe::snapshot::BackEnd;
 use crate::rulebook::{Chain, Rule, RuleSet, Table};
 
 use super::Finding;
@@ -69,7 +70,13 @@ pub(super) fn logging(facts: &Facts) -> Vec<Finding> {
         rules.iter().filter(|(table, chain, rule)| !names_its_place(table, chain, rule)).count();
     let terse = rules.iter().filter(|(_, _, rule)| !rule.text.contains("--log-ip")).count();
     let total = rules.len();
-    let mut findings = vec![Finding::ok(format!("{total} of its rules log"))];
+    let tool = match facts.ebtables {
+        Some(BackEnd::Nft) => "over nf_tables",
+        _ => "legacy",
+    };
+    let mut findings = vec![Finding::ok(format!(
+        "{total} of its rules log; it is {tool}, which prints either way"
+    ))];
     if strange > 0 {
         findings.push(
             Finding::note(format!("{strange} of {total} rules that log have a prefix that does not name their chain"))

@@ -108,7 +108,7 @@ pub(super) fn rsyslog(facts: &Facts) -> Vec<Finding> {
     if findings.is_empty() {
         let files: Vec<_> = rsyslog.files.iter().map(|path| path.display().to_string()).collect();
         findings.push(Finding::ok(format!(
-            "it writes kernel lines to {}, without a limit",
+            "it writes kernel lines to {}, without a limit (imuxsock's is about programs)",
             files.join(", ")
         )));
     }

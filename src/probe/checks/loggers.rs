@@ -88,8 +88,9 @@ pub(super) fn namespace(facts: &Facts) -> Vec<Finding> {
     let namespace = facts.namespace;
     vec![match (namespace.is_first, namespace.all_may_log) {
         (Some(true), Some(true)) => Finding::ok("the first one, and all others may log too"),
-        (Some(true), Some(false)) => Finding::ok("the first one, which may always log; others (containers' own tables) may not")
-            .setting(SETTING, "1", "0"),
+        (Some(true), Some(false)) => Finding::ok(format!(
+            "the first one, which may always log; others, such as containers' own, may not while {SETTING} is 0"
+        )),
         (Some(true), None) => Finding::ok("the first one, which may always log"),
         (_, Some(true)) => Finding::ok("not the first one, but all may log")
             .why("the lines do not say which namespace they are from"),

@@ -108,9 +108,11 @@ fn lost(facts: &Facts, tool: &str, pair: &Pair) -> Option<Finding> {
     let nft = if facts.has("iptables-nft") { format!("{tool}-nft") } else { tool.to_owned() };
     let found = format!("{} of `{nft}`, in nf_tables", many(lost.len()));
     let finding = if tracers(&pair.legacy).is_empty() {
-        Finding::problem(found).why(NETLINK_ONLY)
+        Finding::problem(found)
+            .why("such a rule tells netlink alone: the kernel log gets no line by it")
     } else {
-        Finding::note(found).why(NETLINK_ONLY)
+        Finding::note(found)
+            .why("such a rule tells netlink alone; those in the legacy tables print")
     };
     let Some(legacy) = facts.legacy_tool(tool) else { return Some(finding) };
     // A rule's comment may hold what a shell would act upon: such a rule is not put into a command.

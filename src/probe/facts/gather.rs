@@ -16,25 +16,18 @@ use crate::probe::snapshot::BackEnd;
 use crate::rulebook::{self, RuleSet};
 
 /// Programs that may mend something, or that rules are loaded with.
-const PROGRAMS: [&str; 18] = [
-    "docker",
+const PROGRAMS: [&str; 11] = [
     "ebtables",
     "ebtables-legacy",
     "ebtables-nft",
     "grubby",
     "ip6tables",
     "ip6tables-legacy",
-    "ip6tables-nft",
     "iptables",
     "iptables-legacy",
     "iptables-nft",
-    "journalctl",
-    "modprobe",
-    "nft",
-    "nsenter",
     "update-alternatives",
     "update-grub",
-    "xtables-monitor",
 ];
 
 /// Files that usually hold kernel lines.

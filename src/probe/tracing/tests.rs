@@ -10,10 +10,11 @@ use crate::probe::snapshot::BackEnd;
 use crate::rulebook;
 
 fn host() -> Facts {
-    let mut facts = Facts::default();
-    facts.programs = ["iptables-legacy", "ip6tables-legacy", "ebtables"].into();
-    facts.ebtables = Some(BackEnd::Nft);
-    facts
+    Facts {
+        programs: ["iptables-legacy", "ip6tables-legacy", "ebtables"].into(),
+        ebtables: Some(BackEnd::Nft),
+        ..Facts::default()
+    }
 }
 
 fn tcp_to(port: u16) -> Flow {
@@ -45,7 +46,7 @@ fn a_port_on_a_host_without_bridges() {
     check(
         &[tcp_to(40000)],
         &host(),
-        expect![[r#"
+        expect![[r"
             # TRACE, IPv4
             iptables-legacy -t raw -I PREROUTING -p tcp --dport 40000 -j TRACE
             iptables-legacy -t raw -I PREROUTING -p tcp --sport 40000 -j TRACE
@@ -58,7 +59,7 @@ fn a_port_on_a_host_without_bridges() {
             iptables-legacy -t raw -D PREROUTING -p tcp --dport 40000 -j TRACE
             ! this host has no global IPv6 address, so there are no rules for IPv6
             ! there is no bridge on this host, so there are no rules for ebtables
-        "#]],
+        "]],
     );
 }
 

@@ -95,7 +95,7 @@ fn policy(chain: &RawChain<'_>, dump: &Dump<'_>, reading: &mut Reading) -> Optio
         Some("DROP") => Some(Policy::Drop),
         Some("RETURN") => Some(Policy::Return),
         // Commands name only policies that are not the usual one.
-        None if dump.form == Form::Commands => Some(Policy::Accept),
+        None | Some("-") if dump.form == Form::Commands => Some(Policy::Accept),
         None | Some("-") => None,
         Some(word) => {
             let line = chain.rules.first().map_or(dump.line, |rule| rule.line);

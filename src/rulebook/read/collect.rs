@@ -121,7 +121,7 @@ impl<'t> Collector<'t> {
             _ => nft::is_other_statement(line) || self.command(line, number) || self.prompt(line),
         };
         if !is_known {
-            self.remark(number, format!("not a line of a rule set: {}", excerpt(line)));
+            self.remark(number, unknown(line));
         }
     }
 
@@ -401,6 +401,17 @@ impl Dump<'_> {
     /// Whether it has no table of this name.
     fn lacks(&self, name: &str) -> bool {
         name.is_empty() || self.tables.iter().all(|table| table.name != name)
+    }
+}
+
+/// What is said of a line that no form has.
+fn unknown(line: &str) -> String {
+    if line.starts_with("Chain ") && line.ends_with(')') {
+        "a listing without all conditions: give the output of iptables-save".to_owned()
+    } else if line.starts_with("{\"nftables\"") {
+        "rules as JSON: give the output of `nft list ruleset`".to_owned()
+    } else {
+        format!("not a line of a rule set: {}", excerpt(line))
     }
 }
 

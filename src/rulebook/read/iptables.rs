@@ -62,12 +62,12 @@ struct Reader<'w, 't> {
     parsed: Parsed,
 }
 
-/// Whether a word is an option of iptables itself, not of a module or target.
+/// Whether a word is an option of iptables itself, not of a module or target. `--proto` is not here: it is one of
+/// `-m policy`, too.
 fn is_own(word: &Word<'_>) -> bool {
-    const OWN: [&str; 22] = [
+    const OWN: [&str; 21] = [
         "-p",
         "--protocol",
-        "--proto",
         "-s",
         "--source",
         "--src",
@@ -88,7 +88,7 @@ fn is_own(word: &Word<'_>) -> bool {
         "--goto",
         "-c",
     ];
-    OWN.contains(&word.raw)
+    word.is_option() && OWN.contains(&word.raw)
 }
 
 impl<'w> Reader<'w, '_> {
@@ -208,12 +208,14 @@ impl<'w> Reader<'w, '_> {
         self.modules = true;
         let Some(name) = self.words.get(self.at) else { return self.stray(start) };
         self.at += 1;
+        if KNOWN.contains(&&*name.value) {
+            return;
+        }
         let end = self.end_of_run(self.at);
         let run = &self.words[self.at..end];
         // With `--limit-iface-in` the kinds of addresses are those of one device.
         let is_whole = run.iter().all(|word| !word.raw.starts_with("--limit-iface"));
-        let is_known = KNOWN.contains(&&*name.value) || (&*name.value == "addrtype" && is_whole);
-        if !is_known {
+        if &*name.value != "addrtype" || !is_whole {
             let test = Test::Other(joined(&self.words[start..end]).into());
             self.at = end;
             self.push(false, test);

@@ -50,7 +50,8 @@ pub fn read(text: &str, name: &str) -> Reading {
         if nft::begins_table(line) {
             let read = collector.nft_table(rest, number);
             rest = &rest[read.bytes..];
-            number += read.lines - 1;
+            // What follows the table on its last line is the next to be taken.
+            number = number + read.lines - 1;
         } else {
             collector.line(line, number);
             rest = tail;

@@ -46,7 +46,9 @@ pub(super) fn address(text: &str) -> Option<Addresses> {
         let addr: IpAddr = text.parse().ok()?;
         return Some(addr..=addr);
     };
-    let addr: IpAddr = addr.parse().ok()?;
+    // `0/0`, as people write it.
+    let addr: IpAddr =
+        if addr == "0" { Ipv4Addr::UNSPECIFIED.into() } else { addr.parse().ok()? };
     let length = match mask.parse::<u8>() {
         Ok(length) => length,
         Err(_) => prefix_length(addr, mask)?,

@@ -39,6 +39,7 @@ pub(crate) enum Owner {
     Fail2ban,
     Calico,
     Podman,
+    OpenWrt,
 }
 
 impl Owner {
@@ -69,6 +70,9 @@ impl Owner {
             }
             Self::Calico => {
                 "Calico writes its cali- chains anew; what lasts is a change of its policies"
+            }
+            Self::OpenWrt => {
+                "OpenWrt writes its chains anew; what lasts is a rule in /etc/config/firewall"
             }
             Self::Podman => "podman writes its chains anew when a network or a container starts",
         }
@@ -323,6 +327,16 @@ const ENTRIES: &[(Applies, Idiom)] = &[
             sentence: "Red Hat's older default rules end INPUT and FORWARD like this: what no rule before allows is answered as \
                        prohibited.",
             owner: None,
+        },
+    ),
+    (
+        |spot| comment_has(spot, "!fw3") || comment_has(spot, "!fw4"),
+        Idiom {
+            name: "openwrt",
+            brief: None,
+            sentence: "OpenWrt wrote this rule: its chains are named for the zones of /etc/config/firewall and what is done with \
+                       their traffic.",
+            owner: Some(Owner::OpenWrt),
         },
     ),
     (

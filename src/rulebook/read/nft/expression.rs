@@ -206,6 +206,11 @@ impl<'r, 't> Expression<'r, 't> {
         while let Some(token) = tokens.get(self.end).filter(|token| token.kind != Kind::Mark) {
             list.push(token.value());
             self.end += 1;
+            // A range with blanks: `"2020-01-01" - "2021-01-01"`.
+            if tokens.get(self.end).is_some_and(|token| token.is("-")) {
+                self.is_complex = true;
+                self.end = (self.end + 2).min(tokens.len());
+            }
             if !tokens.get(self.end).is_some_and(|token| token.is(",") || token.is("|")) {
                 break;
             }
@@ -265,6 +270,7 @@ fn key_length(tokens: &[Token<'_>], at: usize) -> Option<usize> {
             Some(_) => 4,
         },
         "arp" if matches!(word(1), Some("saddr" | "daddr")) => 3,
+        "rt" if matches!(word(1), Some("ip" | "ip6")) => 3,
         "ct" if matches!(word(1), Some("original" | "reply")) => match word(2) {
             Some("ip" | "ip6") => 4,
             _ => 3,

@@ -85,8 +85,11 @@ fn line_length(bytes: &[u8]) -> usize {
 fn quoted_length(bytes: &[u8]) -> usize {
     let line = line_length(bytes);
     let is_end = |place: usize| {
-        bytes[place] == b'"'
-            && bytes.get(place + 1).is_none_or(|next| b" \t\r\n;,{})".contains(next))
+        let can_follow = match &bytes[place + 1..] {
+            [] | [0xc2, 0xa0, ..] => true,
+            [next, ..] => b" \t\r\n;,{})".contains(next),
+        };
+        bytes[place] == b'"' && can_follow
     };
     (1..line).find(|place| is_end(*place)).map_or(line, |place| place + 1)
 }

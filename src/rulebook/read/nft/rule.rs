@@ -87,7 +87,10 @@ impl<'r, 't> Reader<'r, 't> {
                 self.keep(start);
             }
             "meter" => {
-                self.at = after_group(self.tokens, (start + 2).min(self.tokens.len()));
+                let opens = |place: &usize| self.tokens[*place].is("{");
+                let block = (start..self.tokens.len()).find(opens);
+                self.at = block.map_or(start + 2, |place| after_group(self.tokens, place));
+                self.at = self.at.min(self.tokens.len());
                 self.keep(start);
             }
             "limit" | "quota" => self.rate(start),
@@ -178,7 +181,12 @@ impl<'r, 't> Reader<'r, 't> {
                 Target::Tproxy
             }
             "queue" => self.queue(),
-            "dup" | "flow" => {
+            // `add @table`
+            "flow" => {
+                self.at = (self.at + 2).min(self.tokens.len());
+                Target::Passes(self.text(start))
+            }
+            "dup" => {
                 self.at = next_statement_after(self.tokens, self.at);
                 Target::Passes(self.text(start))
             }
@@ -262,13 +270,12 @@ impl<'r, 't> Reader<'r, 't> {
         let start = self.at;
         self.at = next_statement(self.tokens, self.at);
         let tokens = &self.tokens[start..self.at];
-        let named =
-            tokens.iter().find(|token| token.text.starts_with(|c: char| c.is_ascii_digit()));
-        let is_computed = tokens.iter().any(|token| token.is("to")) && named.is_none();
+        let named = tokens.iter().position(|token| token.is("num") || token.is("to"));
         Target::Nfqueue {
+            // A range, or an expression, is no one number.
             number: match named {
-                Some(number) => number.text.parse().ok(),
-                None => (!is_computed).then_some(0),
+                Some(place) => tokens.get(place + 1).and_then(|token| token.text.parse().ok()),
+                None => Some(0),
             },
             bypass: tokens.iter().any(|token| token.is("bypass")),
         }
