@@ -172,7 +172,7 @@ fn ambiguous(scene: &Scene<'_, '_>) -> Option<Phrase> {
 
 /// An answer may be missing because nothing traces it.
 fn one_direction(scene: &Scene<'_, '_>) -> Option<Phrase> {
-    let connection = scene.connection()?;
+    let connection = scene.whole()?;
     let is_accepted = connection.verdict.kind == VerdictKind::Accepted;
     (is_accepted && connection.packets_reply == 0).then(|| {
         Phrase::text("Only what a TRACE or LOG rule matches is logged: an answer may have come without a line.")
