@@ -85,6 +85,9 @@ pub(crate) fn where_lost(
                 (false, false) => "it seems to have been lost at routing or before FORWARD",
             }
         }
+        Hook::Input if account.table(step) == Some(Table::Mangle) => {
+            "it was lost before filter:INPUT, or that table is not in use and prints no line"
+        }
         Hook::Input => "it was lost between INPUT and the program it was for",
         Hook::Forward => "it was lost between FORWARD and POSTROUTING",
         Hook::Output => "it was lost between OUTPUT and POSTROUTING",
