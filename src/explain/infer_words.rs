@@ -117,8 +117,19 @@ pub(super) fn route_to_host(way: &Way<'_, '_>, at: usize) -> Phrase {
     if context.is_own(dst) {
         return own();
     }
-    let route = context.route_to(dst, &RouteQuestion::default());
-    match route.filter(|answer| answer.route.kind == RouteKind::Broadcast) {
+    let step = &way.steps[at];
+    let question = RouteQuestion {
+        src: step.header.ip().map(|ip| ip.src),
+        mark: step.header.mark,
+        input: step.hop.devices.input,
+        output: None,
+    };
+    let route = context.route_to(dst, &question);
+    match route
+        .filter(|answer| matches!(answer.route.kind, RouteKind::Broadcast | RouteKind::Local))
+    {
+        // A route of its own table may make any address the host's own: a transparent proxy's.
+        Some(answer) if answer.route.kind == RouteKind::Local => by_route(phrase, &answer),
         Some(answer) => phrase
             .say(" too: ")
             .address(dst.to_string())
