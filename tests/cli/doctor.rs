@@ -7,7 +7,7 @@ fn the_diagnosis_answers_first() {
     let bench = Bench::new();
     let ran = bench.run(&["doctor", "--output", "json"]);
     let value = ran.json();
-    let code = if value["reaches"] == "yes" { 0 } else { 1 };
+    let code = i32::from(value["reaches"] != "yes");
     ran.code(code);
     let findings = value["findings"].as_array().unwrap();
     for check in ["back_end", "loggers", "namespace", "ring", "rate_limits", "reading"] {

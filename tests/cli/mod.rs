@@ -10,6 +10,7 @@ mod doctor;
 mod errors;
 mod ingest;
 mod packed;
+mod rules;
 mod shell;
 mod show;
 mod snapshot;

@@ -50,7 +50,7 @@ impl Bridged {
         let text = self.host.script(
             "iptables-legacy-save; iptables-nft-save; ip6tables-legacy-save; ip6tables-nft-save; ebtables-save",
         );
-        text.lines().filter(|line| line.starts_with('-')).map(|line| format!("{line}\n")).collect()
+        text.lines().filter(|line| line.starts_with('-')).flat_map(|line| [line, "\n"]).collect()
     }
 
     fn doctor(&self, arguments: &[&str]) -> Value {

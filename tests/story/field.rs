@@ -101,7 +101,7 @@ fn a_log_that_breaks_off_at_a_jump_is_not_a_lost_packet() {
     lacks(&story, "lost between");
 }
 
-/// What nf_tables has, while ip_tables' own rules printed the lines: there DOCKER is empty and the policy drops.
+/// What `nf_tables` has, while `ip_tables`' own rules printed the lines: there DOCKER is empty and the policy drops.
 const OTHER_BACK_END: &str = "\
 *raw
 :PREROUTING ACCEPT [0:0]
