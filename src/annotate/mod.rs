@@ -14,8 +14,8 @@ use crate::library::{Library, Unread, rule_sets};
 use crate::model::WallTime;
 use crate::rulebook::{Family, Policy, RuleSet, Target};
 use crate::store::{
-    NewRevision, NewRule, RuleAt, RuleFamily, Snapshot, SnapshotKind, Store, StoreError, Tellings,
-    WayFacts, Writer,
+    NewRevision, NewRule, RuleAt, Snapshot, SnapshotKind, Store, StoreError, Tellings, WayFacts,
+    Writer,
 };
 
 /// How many connections are told in one transaction.
@@ -115,7 +115,7 @@ async fn file(writer: &mut Writer, snapshots: &[Snapshot]) -> Result<usize, Stor
         let revisions: Vec<NewRevision> = sets
             .iter()
             .map(|(from, rules)| NewRevision {
-                family: family(rules.family),
+                family: rules.family,
                 from: *from,
                 rules: rows(rules),
             })
@@ -156,18 +156,6 @@ fn word(target: &Target) -> Option<Box<str>> {
         Target::Jump(chain) => Some(format!("jump {chain}").into()),
         Target::Goto(chain) => Some(format!("goto {chain}").into()),
         other => Some(other.name().into()),
-    }
-}
-
-/// The store's word for a family.
-fn family(family: Family) -> RuleFamily {
-    match family {
-        Family::Ip4 => RuleFamily::Ip4,
-        Family::Ip6 => RuleFamily::Ip6,
-        Family::Inet => RuleFamily::Inet,
-        Family::Bridge => RuleFamily::Bridge,
-        Family::Arp => RuleFamily::Arp,
-        Family::Netdev => RuleFamily::Netdev,
     }
 }
 

@@ -115,7 +115,7 @@ impl Ingest {
         // Closing moves what is in the write-ahead log into the file.
         let bytes = std::fs::metadata(&path).map_or(0, |facts| facts.len());
         if !global.quiet {
-            summary::write(global, &report, begin.elapsed(), &path, bytes)?;
+            summary::write(global, &report, &told, begin.elapsed(), &path, bytes)?;
         }
         summary::told(global, &told)?;
         if global.output != Format::Table {

@@ -26,7 +26,7 @@ fn look(style: Style) -> Ansi {
         Style::Plain => plain,
         Style::Dim | Style::Policy => plain.dimmed(),
         Style::Strong | Style::Heading => plain.bold(),
-        Style::Original => colour(AnsiColor::BrightBlue),
+        Style::Original | Style::Quote => colour(AnsiColor::BrightBlue),
         Style::Reply | Style::Gap => colour(AnsiColor::Yellow),
         Style::Rule => colour(AnsiColor::BrightBlue).bold(),
         Style::Nat => colour(AnsiColor::Magenta).bold(),

@@ -94,6 +94,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 pub(super) fn write(
     global: &Global,
     report: &Report,
+    told: &annotate::Report,
     took: Duration,
     database: &Path,
     database_bytes: u64,
@@ -109,8 +110,9 @@ pub(super) fn write(
     row("read", &read(report, took))?;
     row("lines", &counted(report.counts.total(), &kinds(&report.counts)))?;
     row("packets", &grouped(report.packets))?;
-    let verdicts: Vec<_> =
-        report.verdicts.iter().map(|(kind, count)| (kind.name(), *count)).collect();
+    // These are the log's own verdicts; rules may have told others.
+    let by_log = report.verdicts.iter().filter(|_| told.revisions == 0);
+    let verdicts: Vec<_> = by_log.map(|(kind, count)| (kind.name(), *count)).collect();
     row("connections", &counted(report.connections, &verdicts))?;
     if report.gap_count > 0 {
         row(

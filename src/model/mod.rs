@@ -7,6 +7,7 @@ mod anomaly;
 mod connection;
 mod counts;
 mod entry;
+mod family;
 mod header;
 mod ifname;
 mod line;
@@ -26,6 +27,7 @@ pub use connection::{
 };
 pub use counts::Counts;
 pub use entry::{Entry, TailKey};
+pub use family::Family;
 pub use header::{
     Arp, ArpAddresses, Devices, Fragment, Header, Icmp, IcmpExtra, InnerPacket, Ip, IpFlags,
     LinkHeader, Mac, Network, Protocol, Tcp, TcpFlags, TcpOptions, Transport, Vlan,

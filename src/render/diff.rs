@@ -108,7 +108,7 @@ fn place(step: &DiffStep) -> Line {
 
 /// The rule; what both have is of less weight.
 fn body(step: &DiffStep, is_same: bool) -> Vec<Line> {
-    let style = if is_same { Style::Dim } else { Style::Rule };
+    let style = if is_same { Style::Dim } else { Style::Quote };
     step.rule.as_deref().map(|rule| plain_words(style, rule)).unwrap_or_default()
 }
 

@@ -48,7 +48,7 @@ fn style(kind: RunKind) -> Style {
     match kind {
         RunKind::Text | RunKind::Address | RunKind::Device => Style::Plain,
         RunKind::Place | RunKind::Command => Style::Strong,
-        RunKind::Rule => Style::Rule,
+        RunKind::Rule => Style::Quote,
         RunKind::Former => Style::Former,
         RunKind::Changed => Style::Nat,
         RunKind::Cite => Style::Bridge,

@@ -19,6 +19,8 @@ pub enum Style {
     Reply,
     /// A rule that was hit.
     Rule,
+    /// A rule's text, as it stands in its rule set.
+    Quote,
     /// A policy, or the end of a chain.
     Policy,
     /// An address that NAT changed.

@@ -106,9 +106,9 @@ fn command(text: &mut Text, command: &str, width: usize) {
     text.push(line);
 }
 
-/// The words of a command; what stands between quotes is one.
+/// The words of a command, an option together with its value; what stands between quotes is one word.
 fn shell_words(command: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
+    let mut words: Vec<String> = vec![String::new()];
     let mut quoted = false;
     for character in crate::render::escape_text(command).chars() {
         quoted ^= character == '\'';
@@ -117,7 +117,21 @@ fn shell_words(command: &str) -> Vec<String> {
             _ => words.push(String::new()),
         }
     }
-    words
+    let mut joined: Vec<String> = Vec::new();
+    for word in words {
+        match joined.last_mut() {
+            Some(option) if is_bare_option(option) && !word.starts_with('-') => {
+                option.push(' ');
+                option.push_str(&word);
+            }
+            _ => joined.push(word),
+        }
+    }
+    joined
+}
+
+fn is_bare_option(word: &str) -> bool {
+    word.starts_with('-') && !word.contains(' ')
 }
 
 fn chapter(text: &mut Text, chapter: &Chapter, width: usize) {
@@ -183,7 +197,7 @@ impl Layout {
             head.pad_to(column);
             text.push_wrapped(head, shown, indent, self.width);
         } else {
-            text.push(head);
+            self.push_head(text, head, indent);
             if needed > 0 {
                 let start = (Style::Plain, " ".repeat(indent)).into();
                 text.push_wrapped(start, shown, indent + 4, self.width);
@@ -195,6 +209,15 @@ impl Layout {
         }
     }
 
+    /// A head with nothing beside it; a name may be longer than a line.
+    fn push_head(&self, text: &mut Text, head: Line, indent: usize) {
+        if head.width() > self.width {
+            text.push_wrapped(Line::default(), vec![head], indent, self.width);
+        } else {
+            text.push(head);
+        }
+    }
+
     fn beside(&self, text: &mut Text, mut head: Line, step: &StoryStep) {
         let column = self.beside + deep(step);
         let mut parts = self.body(step, column);
@@ -202,7 +225,7 @@ impl Layout {
             parts.insert(0, (words(&step.shown), 4, self.width));
         }
         if parts.is_empty() || head.width() + 2 > column {
-            text.push(std::mem::take(&mut head));
+            self.push_head(text, std::mem::take(&mut head), self.indent(step));
         }
         for (part, hang, width) in parts {
             head.pad_to(column);
@@ -213,13 +236,20 @@ impl Layout {
     /// The rule and the sentences, each with how far its further lines hang and how wide it may be.
     fn body(&self, step: &StoryStep, column: usize) -> Vec<(Vec<Line>, usize, usize)> {
         let prose = if self.is_wide { column + PROSE } else { PROSE }.min(self.width);
-        let rule = step.rule.iter().map(|rule| (plain_words(Style::Rule, rule), 4, self.width));
+        let rule =
+            step.rule.iter().map(|rule| (plain_words(weight(step, rule), rule), 4, self.width));
         let mut parts: Vec<_> = rule.collect();
         if !step.sentences.is_empty() {
             parts.push((paragraph(&step.sentences), 0, prose));
         }
         parts
     }
+}
+
+/// A policy that lets on, and a rule that does no more, is of less weight.
+fn weight(step: &StoryStep, rule: &str) -> Style {
+    let is_policy = rule.starts_with("-P ") && rule.ends_with(" ACCEPT");
+    if is_policy || step.sentences.is_empty() { Style::Dim } else { Style::Quote }
 }
 
 /// How far a step stands in for the user chain it is in.

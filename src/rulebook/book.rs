@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::resolve::{Found, Misfit, narrowed, only};
-use super::ruleset::{Dialect, Family, RuleSet};
-use crate::model::{Layer, Site, WallTime};
+use super::ruleset::{Dialect, RuleSet};
+use crate::model::{Family, Layer, Site, WallTime};
 
 /// A rule set with the time from which it holds.
 #[derive(Debug, Clone, PartialEq)]

@@ -15,9 +15,11 @@ mod resolve;
 mod ruleset;
 mod target;
 
+pub use crate::model::Family;
+
 pub use book::{Book, Moment, Revision};
 pub use matches::{AddressKind, DevicePattern, MacPattern, Match, Sight, Test};
 pub use read::{Reading, Remark, read};
 pub use resolve::{Found, Misfit, Spot};
-pub use ruleset::{Chain, Counters, Dialect, Family, Policy, Rule, RuleSet, Table};
+pub use ruleset::{Chain, Counters, Dialect, Policy, Rule, RuleSet, Table};
 pub use target::Target;

@@ -1,8 +1,8 @@
 //! From a site to what stands there.
 
-use super::ruleset::{Chain, Dialect, Family, Policy, Rule, RuleSet, Table};
+use super::ruleset::{Chain, Dialect, Policy, Rule, RuleSet, Table};
 use super::target::Target;
-use crate::model::{Site, SiteKind};
+use crate::model::{Family, Site, SiteKind};
 
 /// What a site stands for.
 #[derive(Debug, Clone, Copy, PartialEq)]

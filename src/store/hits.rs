@@ -1,7 +1,7 @@
 //! How often rules were met: what is asked and what is answered.
 
+use crate::model::Family;
 use crate::model::WallTime;
-use crate::store::rules::RuleFamily;
 
 /// Which hits are asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub struct RuleRow {
     /// From when on the rule set holds.
     pub from: Option<WallTime>,
     /// Whose rules.
-    pub family: RuleFamily,
+    pub family: Family,
     /// The table's name.
     pub table: String,
     /// The chain's name.

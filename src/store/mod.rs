@@ -60,7 +60,7 @@ pub use read_revisions::{RevisionRow, SiteTold};
 pub use read_rules::{RuleText, StepRule};
 pub use read_stats::{AnomalyQuery, AnomalyRow, GapRow, Stats};
 pub use read_ways::{Pending, Span, WayFacts};
-pub use rules::{NewRevision, NewRule, RuleAt, RuleFamily};
+pub use rules::{NewRevision, NewRule, RuleAt};
 pub use snapshots::{Added, FromHow, NewSnapshot, Snapshot, SnapshotKind};
 pub use source::{HEAD, Registered, SourceIdentity, SourceKind, SourceRow, TAIL, hash_tail};
 pub use tell::{

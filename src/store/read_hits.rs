@@ -10,14 +10,14 @@ use foldhash::{HashMap, HashMapExt as _, HashSet};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row as _};
 
-use crate::model::{Layer, WallTime};
+use crate::model::{Family, Layer, WallTime};
 use crate::store::StoreError;
 use crate::store::hits::{HitQuery, HitReport, Hits, RuleHits, RuleRow, SiteHits};
 use crate::store::names::HostName;
 use crate::store::read::Reader;
 use crate::store::read_links::list;
 use crate::store::read_ways::{EVER, MINUTE_US, Times};
-use crate::store::rules::{RuleFamily, family_of};
+use crate::store::rules::family_of;
 use crate::store::tell::NO_REVISION;
 use crate::store::words::Coded as _;
 
@@ -120,14 +120,14 @@ impl FromRow<'_, SqliteRow> for SiteRow {
 
 impl SiteRow {
     /// Whether a line of this layer comes from a chain of a rule set of this family, when the names agree.
-    fn is_of(&self, family: RuleFamily, layer: Layer) -> bool {
+    fn is_of(&self, family: Family, layer: Layer) -> bool {
         match family {
-            RuleFamily::Ip4 => layer == Layer::Ip && !self.is_bridge,
-            RuleFamily::Ip6 => layer == Layer::Ip6 && !self.is_bridge,
-            RuleFamily::Inet => matches!(layer, Layer::Ip | Layer::Ip6) && !self.is_bridge,
-            RuleFamily::Arp => layer == Layer::Arp && !self.is_bridge,
-            RuleFamily::Bridge => layer == Layer::Bridge || self.is_bridge,
-            RuleFamily::Netdev => false,
+            Family::Ip4 => layer == Layer::Ip && !self.is_bridge,
+            Family::Ip6 => layer == Layer::Ip6 && !self.is_bridge,
+            Family::Inet => matches!(layer, Layer::Ip | Layer::Ip6) && !self.is_bridge,
+            Family::Arp => layer == Layer::Arp && !self.is_bridge,
+            Family::Bridge => layer == Layer::Bridge || self.is_bridge,
+            Family::Netdev => false,
         }
     }
 }
@@ -176,7 +176,7 @@ impl Reader<'_> {
                     for (site, layer) in path {
                         let Some(site) = sites.get(site) else { continue };
                         let layer = Layer::from_code(*layer)?;
-                        let of = |family: &RuleFamily| site.is_of(*family, layer);
+                        let of = |family: &Family| site.is_of(*family, layer);
                         let held = held.iter().filter(|id| families.get(id).is_some_and(of));
                         account.reach(held.copied(), site.chain.as_ref());
                     }
@@ -348,7 +348,7 @@ impl Reader<'_> {
         Ok(rows.into_iter().map(|site| (site.id, site)).collect())
     }
 
-    async fn families(&mut self) -> Result<HashMap<i64, RuleFamily>, StoreError> {
+    async fn families(&mut self) -> Result<HashMap<i64, Family>, StoreError> {
         let rows: Vec<(i64, String)> = sqlx::query_as("select id, family from revision")
             .fetch_all(&mut *self.connection)
             .await?;

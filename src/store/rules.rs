@@ -6,56 +6,16 @@ use foldhash::HashMap;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection as _, FromRow, Row as _};
 
-use crate::model::WallTime;
+use crate::model::{Family, WallTime};
 use crate::store::insert::{Insert, insert};
 use crate::store::snapshots::{forget_told, remove_rules};
 use crate::store::{StoreError, Writer};
-
-/// Whose packets a rule set sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RuleFamily {
-    /// IPv4.
-    Ip4,
-    /// IPv6.
-    Ip6,
-    /// Both.
-    Inet,
-    /// Frames on a bridge.
-    Bridge,
-    /// ARP.
-    Arp,
-    /// A device's own hooks.
-    Netdev,
-}
-
-impl RuleFamily {
-    /// Every family, in an order that never changes.
-    pub const ALL: &'static [Self] =
-        &[Self::Ip4, Self::Ip6, Self::Inet, Self::Bridge, Self::Arp, Self::Netdev];
-
-    /// The word for it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ip4 => "ip",
-            Self::Ip6 => "ip6",
-            Self::Inet => "inet",
-            Self::Bridge => "bridge",
-            Self::Arp => "arp",
-            Self::Netdev => "netdev",
-        }
-    }
-
-    /// Reads the word.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|family| family.name() == name)
-    }
-}
 
 /// One rule set of a snapshot, with the time from which it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRevision {
     /// Whose rules they are.
-    pub family: RuleFamily,
+    pub family: Family,
     /// From when on it holds; none when nobody knows.
     pub from: Option<WallTime>,
     /// Its rules in order, with one row of number 0 for every chain, before the chain's rules.
@@ -184,8 +144,8 @@ impl FromRow<'_, SqliteRow> for NewRule {
 }
 
 /// Reads the column `revision.family`.
-pub(crate) fn family_of(name: &str) -> Result<RuleFamily, StoreError> {
-    RuleFamily::from_name(name).ok_or(StoreError::Damaged("an unknown family of rules"))
+pub(crate) fn family_of(name: &str) -> Result<Family, StoreError> {
+    Family::from_name(name).ok_or(StoreError::Damaged("an unknown family of rules"))
 }
 
 async fn add(
@@ -231,8 +191,8 @@ async fn add(
 }
 
 /// `filter:FORWARD:rule:2`, `filter:FORWARD:policy`, `filter:DOCKER:return`; those of bridges begin with `eb:`.
-fn label(family: RuleFamily, rule: &NewRule) -> String {
-    let layer = if family == RuleFamily::Bridge { "eb:" } else { "" };
+fn label(family: Family, rule: &NewRule) -> String {
+    let layer = if family == Family::Bridge { "eb:" } else { "" };
     let NewRule { table, chain, .. } = rule;
     match (rule.number, &rule.text) {
         (0, Some(_)) => format!("{layer}{table}:{chain}:policy"),

@@ -54,7 +54,7 @@ pub(crate) fn rule_set(tag: &str, from: Option<WallTime>) -> NewRevision {
         rules.push(rule(0, is_builtin.then(|| format!("-P {chain} ACCEPT"))));
         rules.extend((1..=N_RULES).map(|n| rule(n, Some(format!("-A {chain} -j {tag}{n}")))));
     }
-    NewRevision { family: RuleFamily::Ip4, from, rules }
+    NewRevision { family: Family::Ip4, from, rules }
 }
 
 /// What stands at a site by a rule set.

@@ -181,7 +181,7 @@ async fn rules_that_were_never_met_are_told_of_too() {
         assert_eq!(rule.rule.host.as_deref(), Some("dhost"));
         assert_eq!(
             (rule.rule.family, rule.rule.target.is_some()),
-            (RuleFamily::Ip4, rule.rule.text.is_some())
+            (Family::Ip4, rule.rule.text.is_some())
         );
         assert_eq!(rule.chain_reached, rule.rule.chain != "INPUT", "{:?}", rule.rule);
     }

@@ -1,9 +1,8 @@
 //! Snapshots are kept byte for byte, and their rules row by row.
 
-use tracecol::model::WallTime;
+use tracecol::model::{Family, WallTime};
 use tracecol::store::{
-    Added, FromHow, NewRevision, NewRule, NewSnapshot, RuleFamily, Snapshot, SnapshotKind,
-    StoreError,
+    Added, FromHow, NewRevision, NewRule, NewSnapshot, Snapshot, SnapshotKind, StoreError,
 };
 
 use super::Temporary;
@@ -77,7 +76,7 @@ async fn rules_are_filed_once() {
     let second = writer.add_snapshot(&snapshot("b", Some(7))).await.unwrap().id;
     let sets = [
         rule_set("a", None),
-        NewRevision { family: RuleFamily::Bridge, from: Some(WallTime(9)), rules: Vec::new() },
+        NewRevision { family: Family::Bridge, from: Some(WallTime(9)), rules: Vec::new() },
     ];
     assert_eq!(writer.file_rules(first, &sets).await.unwrap(), [1, 2]);
     assert_eq!(writer.file_rules(first, &sets).await.unwrap(), [1, 2]);

@@ -153,9 +153,11 @@ impl Case {
         }
     }
 
-    /// One packet, without its connection.
+    /// One packet of its connection.
     pub(super) fn packet(&self, at: usize) -> Subject<'_> {
+        let key = self.packets[at].connection;
         Subject {
+            connection: self.connections.iter().find(|one| Some(one.key) == key),
             packets: vec![Seen { packet: &self.packets[at], lore: self.lore() }],
             snapshots: self.snapshots.clone(),
             ..Subject::default()

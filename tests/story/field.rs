@@ -101,7 +101,7 @@ fn a_log_that_breaks_off_at_a_jump_is_not_a_lost_packet() {
     lacks(&story, "lost between");
 }
 
-/// What `nf_tables` has, while `ip_tables`' own rules printed the lines: there DOCKER is empty and the policy drops.
+/// What `nf_tables` has, while other rules printed the lines: there DOCKER is empty and the policy drops.
 const OTHER_BACK_END: &str = "\
 *raw
 :PREROUTING ACCEPT [0:0]
@@ -198,4 +198,28 @@ fn a_drop_for_a_mark_says_who_sent_the_packet_to_be_marked() {
         "It came to that rule by nat:NOWHERE rule 1, `-A NOWHERE -m comment --comment \"shop/web has nobody here\"",
     );
     has(&story, "and there by nat:PORTS rule 1, `-A PORTS -p tcp -m tcp --dport 80 -j NOWHERE`");
+}
+
+#[test]
+fn a_filter_table_that_prints_nothing_may_have_let_a_packet_in() {
+    const MANGLE: &str = "*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\nCOMMIT\n";
+    let mut log = Log::default();
+    for site in ["mangle:PREROUTING:policy:1", "mangle:INPUT:policy:1"] {
+        log.trace(site, INPUT, Walker::default());
+    }
+    let story = told(&Case::of(&log.text).rules(MANGLE, "iptables.rules", None).told());
+    has(&story, "or that table is not in use and prints no line");
+    lacks(&story, "lost between");
+}
+
+#[test]
+fn a_chain_that_does_not_fit_is_said_once() {
+    let mut log = Log::default();
+    for site in ["INPUT:rule:1", "own:rule:3", "own:rule:5", "own:return:9", "INPUT:policy:2"] {
+        log.trace(&format!("filter:{site}"), INPUT, Walker::default());
+    }
+    let rules = CALLED.replace("-A FORWARD", "-A INPUT");
+    let story = told(&Case::of(&log.text).rules(&rules, "iptables.rules", None).told());
+    has(&story, "filter:own is not used: the chain had 8 rules, the snapshot has 1.");
+    lacks(&story, "at least");
 }

@@ -427,3 +427,92 @@ COMMIT
     let case = Case::of(&log.text).rules(rules, "iptables.rules", None).told();
     check(&case.subject(0), &expect_file!["told/masquerade.txt"]);
 }
+
+const FRAME: &str = "MAC source = 9e:93:85:3f:24:b5 MAC dest = c6:0a:41:8e:77:12 proto = 0x0800 IP SRC=172.17.0.5 \
+                     IP DST=172.17.0.4, IP tos=0x00, IP proto=6 SPT=40000 DPT=6379";
+
+#[test]
+fn a_bridge_drops_a_frame() {
+    let rules = "\
+*filter
+:INPUT ACCEPT
+:FORWARD ACCEPT
+:OUTPUT ACCEPT
+-A FORWARD -p IPv4 -i veth0 --ip-proto tcp --ip-dport 6379 --log-level info --log-prefix \"TRACE: eb:filter:FORWARD\" --log-ip -j DROP
+*nat
+:PREROUTING ACCEPT
+:OUTPUT ACCEPT
+:POSTROUTING ACCEPT
+-A PREROUTING --log-level info --log-prefix \"TRACE: eb:nat:PREROUTING\" --log-ip -j ACCEPT
+";
+    let mut log = Log::default();
+    log.raw(&format!("TRACE: eb:nat:PREROUTING IN=veth0 OUT= {FRAME}"))
+        .raw(&format!("TRACE: eb:filter:FORWARD IN=veth0 OUT=veth1 {FRAME}"));
+    let case = Case::of(&log.text).rules(rules, "ebtables.rules", None).told();
+    check(&case.subject(0), &expect_file!["told/bridge-drop.txt"]);
+}
+
+#[test]
+fn nft_logs_and_drops() {
+    let rules = "\
+table inet guard {
+\tchain input {
+\t\ttype filter hook input priority filter; policy accept;
+\t\tiifname \"lo\" accept
+\t\ttcp dport 22 accept
+\t\ttcp dport 23 log prefix \"telnet: \" drop
+\t}
+}
+";
+    let mut log = Log::default();
+    log.line(
+        "telnet: ",
+        "IN=eth0 OUT= MAC=00:50:56:a6:99:f1:00:50:56:a6:22:7d:08:00",
+        Walker { dport: 23, ..Walker::default() },
+    );
+    let case = Case::of(&log.text).rules(rules, "nft.rules", None).told();
+    check(&case.subject(0), &expect_file!["told/nft-drop.txt"]);
+}
+
+#[test]
+fn nobody_tells_a_hardware_address() {
+    let mut log = Log::default();
+    let packet = Walker { src: "172.17.42.1", dst: "172.17.0.9", ..Walker::default() };
+    log.trace("filter:OUTPUT:policy:1", "IN= OUT=docker0", packet).trace(
+        "nat:POSTROUTING:policy:1",
+        "IN= OUT=docker0",
+        packet,
+    );
+    for _ in 0..3 {
+        for chain in ["filter:OUTPUT", "nat:OUTPUT", "nat:POSTROUTING"] {
+            log.raw(&format!(
+                "TRACE: eb:{chain} IN= OUT=veth0 MAC source = fe:bb:ce:6d:95:40 MAC dest = ff:ff:ff:ff:ff:ff \
+                 proto = 0x0806 ARP HTYPE=1, PTYPE=0x0800, OPCODE=1 ARP MAC SRC=fe:bb:ce:6d:95:40 \
+                 ARP IP SRC=172.17.42.1 ARP MAC DST=00:00:00:00:00:00 ARP IP DST=172.17.0.9"
+            ));
+        }
+    }
+    let case = Case::of(&log.text).told();
+    check(&case.subject(0), &expect_file!["told/no-neighbour.txt"]);
+}
+
+#[test]
+fn a_rejection_and_its_answer() {
+    let rules = "\
+*filter
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+-A FORWARD -d 10.2.2.2/32 -p tcp -m tcp --dport 80 -j REJECT --reject-with icmp-port-unreachable
+COMMIT
+";
+    let mut log = Log::default();
+    let way = "IN=eth0 OUT=eth1 MAC=00:50:56:a6:99:f1:00:50:56:a6:22:7d:08:00";
+    log.trace("filter:FORWARD:rule:1", way, Walker { ttl: 63, ..Walker::default() }).raw(
+        "TRACE: filter:OUTPUT:policy:1 IN= OUT=eth0 SRC=10.1.1.254 DST=10.1.1.1 LEN=88 TOS=0x00 PREC=0xC0 TTL=64 \
+         ID=900 PROTO=ICMP TYPE=3 CODE=3 [SRC=10.1.1.1 DST=10.2.2.2 LEN=60 TOS=0x00 PREC=0x00 TTL=63 ID=7001 DF \
+         PROTO=TCP SPT=40000 DPT=80 SEQ=7001000 ACK=0 WINDOW=64240 RES=0x00 SYN URGP=0 ] ",
+    );
+    let case = Case::of(&log.text).rules(rules, "iptables.rules", None).told();
+    check(&case.subject(0), &expect_file!["told/reject-answered.txt"]);
+}

@@ -67,3 +67,39 @@ fn a_link_lets_a_container_ask_another() {
     let case = whole("case3-icc-off-linked");
     check(&case.subject(0), &expect_file!["told/case3-linked.txt"]);
 }
+
+/// The `log` blocks of the walk-throughs.
+fn walkthrough_logs() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/walkthroughs");
+    let mut logs = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|end| end != "md") {
+            continue;
+        }
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let text = fs::read_to_string(&path).unwrap();
+        let blocks = text.split("\n```log").skip(1);
+        logs.extend(blocks.map(|block| {
+            let block = block.split_once('\n').unwrap().1;
+            (name.clone(), block.split("\n```").next().unwrap().to_owned() + "\n")
+        }));
+    }
+    logs.sort();
+    logs
+}
+
+#[test]
+fn every_walkthrough_can_be_told() {
+    for (name, log) in walkthrough_logs() {
+        let case = Case::of(&log).told();
+        let connections = (0..case.connections.len()).map(|at| case.subject(at));
+        let packets = (0..case.packets.len()).map(|at| case.packet(at));
+        for subject in connections.chain(packets) {
+            let story = tracecol::explain::story(&subject);
+            let page = tracecol::render::story(&story, 100, false);
+            assert!(page.lines.iter().all(|line| line.width() <= 100), "{name}: {}", page.plain());
+            assert!(page.plain().len() > 40, "{name}");
+        }
+    }
+}

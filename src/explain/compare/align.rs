@@ -51,7 +51,7 @@ pub(super) fn alone(account: &Account<'_>, is_left: bool) -> Vec<DiffRow> {
 }
 
 fn steps(account: &Account<'_>) -> Vec<DiffStep> {
-    let mut shown = Shown::default();
+    let mut shown = Shown::of(account.packet);
     let told = account.told.iter().take(STEPS).enumerate();
     told.map(|(at, told)| DiffStep {
         step: at,

@@ -85,8 +85,8 @@ fn way(title: &str, pair: Pair<'_, '_, '_>) -> WayDiff {
 
 /// What a side is, and what became of it: `10.1.1.1 → 10.2.2.2:22, accepted`.
 fn label(scene: &Scene<'_, '_>) -> Phrase {
-    let header = scene.main().and_then(|account| account.header(0));
-    let name = header.map_or_else(|| Phrase::text("no packet"), flow);
+    let name = scene.main().and_then(|account| Some(flow(account.header(0)?, false)));
+    let name = name.unwrap_or_else(|| Phrase::text("no packet"));
     match scene.kind() {
         Some(kind) => name.say(", ").and(RunKind::Verdict(kind), verdict_word(kind)),
         None => name,

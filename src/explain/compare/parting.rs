@@ -3,7 +3,7 @@
 use crate::explain::narrate::{Account, place, quoted, sentence, shown_of, written};
 use crate::explain::{DiffRow, Phrase};
 use crate::model::{Header, IfName, Layer};
-use crate::rulebook::{Chain, Match, Rule, Test};
+use crate::rulebook::{Chain, Dialect, Match, Rule, Test};
 
 /// The first difference of two ways.
 pub(super) struct Parting<'s, 'a, 'b> {
@@ -126,6 +126,12 @@ impl<'s, 'a, 'b> Parting<'s, 'a, 'b> {
         let parts = |condition: &&Match| {
             condition.holds(met) != Some(false) && condition.holds(other) == Some(false)
         };
+        let place =
+            if left_met { &self.left.told[left].place } else { &self.right.told[right].place };
+        let account = |place| {
+            if left_met { self.left.dialect_at(place) } else { self.right.dialect_at(place) }
+        };
+        let dialect = place.as_ref().map_or(Dialect::IptablesSave, account);
         let mut said: Vec<Phrase> = Vec::new();
         for condition in rule.matches.iter().filter(parts) {
             let asks = Phrase::text(format!("Rule {number} asks for "));
@@ -133,12 +139,13 @@ impl<'s, 'a, 'b> Parting<'s, 'a, 'b> {
                 Some(fact) => phrase.say(" (").append(fact).say(")"),
                 None => phrase,
             };
-            let phrase = quoted(asks, &written(condition)).say(": that holds for the ").say(first);
+            let phrase =
+                quoted(asks, &written(condition, dialect)).say(": that holds for the ").say(first);
             let phrase = fact(phrase, met).say(", not for the ").say(second);
             said.push(sentence(fact(phrase, other)));
         }
         if said.is_empty() {
-            said.extend(untold(rule, number));
+            said.extend(untold(rule, number, dialect));
         }
         said
     }
@@ -191,13 +198,13 @@ fn mark(header: &Header) -> String {
 }
 
 /// Conditions of which no line tells whether they hold.
-fn untold(rule: &Rule, number: u32) -> Option<Phrase> {
+fn untold(rule: &Rule, number: u32, dialect: Dialect) -> Option<Phrase> {
     let is_hidden = |one: &&Match| matches!(one.test, Test::ConnectionState(_) | Test::Other(_));
     let hidden: Vec<Phrase> = rule
         .matches
         .iter()
         .filter(is_hidden)
-        .map(|one| quoted(Phrase::default(), &written(one)))
+        .map(|one| quoted(Phrase::default(), &written(one, dialect)))
         .collect();
     if hidden.is_empty() {
         return None;

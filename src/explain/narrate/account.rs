@@ -7,10 +7,10 @@ use crate::explain::{
     Inferred, Lore, RulePlace, Seen, Subject, ToldStep, infer, judge_packet, tell,
 };
 use crate::model::{
-    Connection, Header, Hook, Hop, Layer, NatChange, NatKind, Network, Packet, PacketKey, Site,
-    Table, VerdictKind,
+    Arp, Connection, Header, Hook, Hop, Layer, NatChange, NatKind, Network, Packet, PacketKey,
+    Site, Step, Table, VerdictKind,
 };
-use crate::rulebook::{Chain, Family, Policy, Rule, RuleSet, Sight, Target};
+use crate::rulebook::{Chain, Dialect, Family, Policy, Rule, RuleSet, Sight, Target};
 
 use super::names::socket;
 
@@ -131,8 +131,16 @@ impl<'a> Account<'a> {
         self.packet.steps.get(step).map(|step| &*step.header)
     }
 
+    /// What an ARP packet says.
+    pub(crate) fn arp(&self) -> Option<&'a Arp> {
+        self.packet.steps.iter().find_map(|step| match &step.header.network {
+            Network::Arp(arp) => Some(arp),
+            Network::Absent | Network::Truncated | Network::Incomplete | Network::Ip(_) => None,
+        })
+    }
+
     pub(crate) fn is_arp(&self) -> bool {
-        self.packet.steps.iter().any(|step| matches!(step.header.network, Network::Arp(_)))
+        self.arp().is_some()
     }
 
     pub(crate) fn is_v6(&self) -> bool {
@@ -160,6 +168,11 @@ impl<'a> Account<'a> {
                 && one.rules.chain(&place.table, &place.chain).is_some()
         });
         found.map(|revision| &*revision.rules)
+    }
+
+    /// The form in which the rules of a place were given.
+    pub(crate) fn dialect_at(&self, place: &RulePlace) -> Dialect {
+        self.set_at(place).map_or(Dialect::IptablesSave, |set| set.dialect)
     }
 
     /// The chain of a place.
@@ -262,9 +275,11 @@ fn hooks(packet: &Packet) -> Vec<Option<Hook>> {
             Site::Trace { table, chain, .. } => {
                 let own = Hook::from_chain(chain);
                 let called = last.as_ref().filter(|(name, _)| **name == **table);
+                let rest = || packet.steps.get(at + 1..).unwrap_or_default();
                 let hook = own
                     .or(called.map(|(_, hook)| *hook))
-                    .or_else(|| next_hook(packet.steps.get(at + 1..)?, table));
+                    .or_else(|| next_hook(rest(), table))
+                    .or_else(|| same_devices(rest(), step));
                 last = hook.map(|hook| (table.to_vec(), hook)).or(last);
                 hook
             }
@@ -278,7 +293,17 @@ fn hooks(packet: &Packet) -> Vec<Option<Hook>> {
     hooks
 }
 
-fn next_hook(rest: &[crate::model::Step], own: &[u8]) -> Option<Hook> {
+/// The hook of the next table that a packet meets with the same devices.
+fn same_devices(rest: &[Step], step: &Step) -> Option<Hook> {
+    let next = rest.iter().find_map(|next| match &*next.hop.site {
+        Site::Trace { chain, .. } => Some((next.hop.devices, Hook::from_chain(chain)?)),
+        _ => None,
+    });
+    next.filter(|(devices, _)| *devices == step.hop.devices).map(|(_, hook)| hook)
+}
+
+/// The built-in chain of the same table that comes next.
+fn next_hook(rest: &[Step], own: &[u8]) -> Option<Hook> {
     rest.iter().find_map(|step| match &*step.hop.site {
         Site::Trace { table, chain, .. } if **table == *own => Hook::from_chain(chain),
         _ => None,

@@ -225,6 +225,7 @@ impl Flow {
     fn of(header: &Header, account: &Account<'_>, end: usize) -> Option<Self> {
         let ip: &Ip = header.ip()?;
         let devices = account.packet.steps.get(end)?.hop.devices;
+        let is_way_out = matches!(account.hook(end), Some(Hook::Output | Hook::Postrouting));
         Some(Self {
             src: ip.src,
             dst: ip.dst,
@@ -234,7 +235,8 @@ impl Flow {
                 Transport::Icmp(icmp) => Some(icmp.kind),
                 _ => None,
             },
-            input: devices.input,
+            // On the way out rules may not ask where a packet came in.
+            input: devices.input.filter(|_| !is_way_out),
             output: devices.output,
             is_answer: false,
         })
@@ -256,7 +258,8 @@ impl Flow {
 
     /// The port by which the flow is known: the asked one.
     fn port(&self) -> Option<(&'static str, u16)> {
-        let (from, to) = self.ports?;
+        // iptables has no ports for UDP-Lite.
+        let (from, to) = self.ports.filter(|_| self.protocol != Some(Protocol::UDPLITE))?;
         Some(if self.is_answer { ("sport", from) } else { ("dport", to) })
     }
 
@@ -368,6 +371,9 @@ fn give_rules(account: &Account<'_>, end: usize) -> Vec<Advice> {
 fn look(account: &Account<'_>, end: &End, reasons: &[Reason]) -> Vec<Advice> {
     let end = end.step;
     let mut all = Vec::new();
+    if account.is_arp() {
+        return all;
+    }
     let told = account.told.get(end);
     if told.is_some_and(|told| told.misfit.is_some()) {
         let words = "Give the rules that held when the packet came (`tracecol rules add FILE --from TIME`), and ask again.";
@@ -429,10 +435,7 @@ fn checks(
                 vec![format!("sysctl {name}"), format!("nstat -az {counters}")],
             )
         }
-        ReasonKind::Neighbour => advice(
-            "See whether the next hop is known:",
-            vec![format!("ip neigh show to {}", ip.dst)],
-        ),
+        ReasonKind::Neighbour => Some(neighbour(ip.dst)),
         ReasonKind::Listener => {
             let (_, port) = ip.ports()?;
             advice(
@@ -451,14 +454,24 @@ fn checks(
     }
 }
 
+fn neighbour(addr: IpAddr) -> Advice {
+    Advice {
+        sentence: "See whether the next hop's hardware address is known:".into(),
+        commands: vec![format!("ip neigh show to {addr}")],
+    }
+}
+
 /// It was let through and nobody answered.
 fn unanswered(scene: &Scene<'_, '_>, account: &Account<'_>, end: usize) -> Vec<Advice> {
-    let Some(connection) = scene.connection().filter(|connection| connection.packets_reply == 0)
-    else {
+    let Some(connection) = scene.whole().filter(|connection| connection.packets_reply == 0) else {
         return Vec::new();
     };
     let Some(ip) = account.header(end).and_then(Header::ip) else { return Vec::new() };
     let mut all = Vec::new();
+    if let Some(asked) = scene.asked_in_vain(account) {
+        all.push(neighbour(asked.addr));
+        return all;
+    }
     if scene.is_local() {
         let port = ip.ports().map(|(_, port)| port);
         all.extend(port.map(|port| Advice {

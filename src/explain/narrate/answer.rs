@@ -2,14 +2,15 @@
 
 use crate::explain::{Phrase, RootCause, RulePlace, RunKind, ToldStep, root_cause};
 use crate::model::{
-    Connection, Direction, EvidenceOf, Hook, NatChange, Site, Table, Tuple, VerdictKind,
+    Connection, Direction, EvidenceOf, Hook, NatChange, Site, SiteKind, Table, Tuple, VerdictKind,
 };
 use crate::rulebook::Target;
 
 use super::account::{Account, End, is_destination};
 use super::lost::{Odds, Reason, breaks_off, where_lost};
 use super::names::{
-    count, endpoint, flow, listed, nat_word, place, quoted, rule_place, sentence, somebody,
+    count, endpoint, flow, is_later_fragment, listed, nat_word, place, quoted, rule_place,
+    sentence, somebody,
 };
 use super::scene::{Scene, idiom_of};
 
@@ -59,7 +60,8 @@ fn at_rule(phrase: Phrase, account: &Account<'_>, end: &End) -> Phrase {
 }
 
 fn flow_at(account: &Account<'_>, end: &End) -> Phrase {
-    account.header(end.step).map(flow).unwrap_or_default()
+    let header = account.header(end.step);
+    header.map(|header| flow(header, is_later_fragment(account.packet))).unwrap_or_default()
 }
 
 /// `Dropped behind LOG "[UFW BLOCK]": filter:a rule 1 or filter:b rule 2 wrote the line, and either way it is dropped.`
@@ -154,7 +156,7 @@ fn rejected(account: &Account<'_>, end: &End) -> Phrase {
 }
 
 fn accepted(scene: &Scene<'_, '_>, account: &Account<'_>, end: &End) -> Phrase {
-    let Some(connection) = scene.connection() else { return accepted_packet(account, end) };
+    let Some(connection) = scene.whole() else { return accepted_packet(account, end) };
     if connection.packets_reply == 0 {
         return unanswered(scene, connection, account, end);
     }
@@ -203,9 +205,15 @@ fn unanswered(
     let phrase = if translated.is_empty() {
         phrase
     } else {
-        phrase.say("; ").append(listed(translated, "and"))
+        phrase.say(", with ").append(listed(translated, "and"))
     };
-    came_back(phrase, connection)
+    match scene.asked_in_vain(account) {
+        Some(asked) => phrase
+            .say("; nobody told the hardware address of ")
+            .address(asked.addr.to_string())
+            .say(", and nothing came back in this log."),
+        None => came_back(phrase, connection),
+    }
 }
 
 /// `172.17.0.5:6379 (asked for 10.146.22.21:40000)`.
@@ -315,9 +323,11 @@ fn let_by(account: &Account<'_>, end: &End) -> Option<Phrase> {
 
 /// A packet without a connection, or one of a connection that is not told with it.
 fn accepted_packet(account: &Account<'_>, end: &End) -> Phrase {
-    let phrase = Phrase::default().and(RunKind::Verdict(VerdictKind::Accepted), "It went on");
-    let phrase = match let_through(account, end) {
-        Some(how) => phrase.say(", ").append(how),
+    let verdict = RunKind::Verdict(VerdictKind::Accepted);
+    let words = sentence(Phrase::text(let_words(account, end).unwrap_or("it went on"))).plain();
+    let phrase = Phrase::default().and(verdict, words.trim_end_matches('.'));
+    let phrase = match let_by(account, end) {
+        Some(by) => phrase.say(" by ").append(by),
         None => phrase,
     };
     phrase.say(": ").append(flow_at(account, end)).say(".")
@@ -331,7 +341,7 @@ fn consumed(scene: &Scene<'_, '_>, account: &Account<'_>, end: &End) -> Phrase {
         return handed.say(": that program decides, and the log does not say what.");
     }
     let taken = verdict("Taken by a program on this host");
-    match scene.connection() {
+    match scene.whole() {
         Some(connection) => {
             let taken = taken.say(" as ").append(asked(scene, connection));
             came_back(with_how(taken, scene, connection, account, end), connection)
@@ -342,6 +352,10 @@ fn consumed(scene: &Scene<'_, '_>, account: &Account<'_>, end: &End) -> Phrase {
 
 fn unknown(scene: &Scene<'_, '_>, account: &Account<'_>, end: &End, reasons: &[Reason]) -> Phrase {
     let verdict = RunKind::Verdict(VerdictKind::Unknown);
+    if account.is_arp() && account.hook(end.step) == Some(Hook::Input) {
+        let up = Phrase::default().and(verdict, "Up to this host");
+        return up.say(": ").append(flow_at(account, end)).say(".");
+    }
     let phrase = Phrase::default().and(verdict, "Not told by the log");
     let phrase = match account.packet.direction {
         Some(Direction::Reply) => phrase.say(": the reply was last seen at "),
@@ -351,8 +365,7 @@ fn unknown(scene: &Scene<'_, '_>, account: &Account<'_>, end: &End, reasons: &[R
     let Some(told) = account.told.get(end.step) else { return phrase.say("no place.") };
     let phrase = phrase.place(place(told));
     if matches!(&*told.step.hop.site, Site::Log { .. } | Site::BridgeLog { .. }) {
-        return phrase
-            .say(", a rule that writes a line; what the rules after it did is not in the log.");
+        return phrase.say("; what the rules after that did is not in the log.");
     }
     if let Some(chain) = breaks_off(account, end.step) {
         let phrase = phrase.say("; a line of ").place(chain);
@@ -370,7 +383,15 @@ fn unknown(scene: &Scene<'_, '_>, account: &Account<'_>, end: &End, reasons: &[R
         None if account.is_doubted(end.step) => phrase
             .say("; nothing after. The rules that were given for that table are not those it met."),
         None if told.rule.is_none() && !account.is_arp() => {
-            phrase.say("; nothing after. What the rule there does is not known.")
+            let is_rule = matches!(
+                &*told.step.hop.site,
+                Site::Trace { kind: SiteKind::Rule(_), .. } | Site::Bridge { .. }
+            );
+            phrase.say(if is_rule {
+                "; nothing after. What that rule does is not known."
+            } else {
+                "; nothing after. Whether it accepts or drops there is not known."
+            })
         }
         None => phrase.say("; nothing after."),
     }

@@ -23,8 +23,12 @@ pub(crate) fn because(scene: &Scene<'_, '_>, reasons: &[Reason]) -> Vec<Phrase> 
     }
     said.extend(near_misses(scene));
     said.extend(reasons.iter().map(|reason| reason.sentence.clone()));
-    if let Some(connection) = scene.connection() {
+    if let Some(connection) = scene.whole() {
         said.extend(connection.nat.iter().map(|change| translation(scene, change)));
+    }
+    if scene.kind() == Some(VerdictKind::Accepted) {
+        let asked = scene.main().and_then(|account| scene.asked_in_vain(account));
+        said.extend(asked.map(|asked| sentence(asked.sentence())));
     }
     said.extend(other_ends(scene));
     said.extend(scene.subject.links.iter().filter_map(|link| relation(scene, link)));
@@ -102,7 +106,7 @@ fn is_seen(scene: &Scene<'_, '_>, change: &NatChange) -> bool {
 
 /// Packets of the connection that ended otherwise than it did.
 fn other_ends(scene: &Scene<'_, '_>) -> Vec<Phrase> {
-    let Some(kind) = scene.connection().map(|connection| connection.verdict.kind) else {
+    let Some(kind) = scene.whole().map(|connection| connection.verdict.kind) else {
         return Vec::new();
     };
     let others = |wanted: VerdictKind| {

@@ -7,9 +7,8 @@ use crate::model::{Devices, Direction, Layer, Site, VerdictKind};
 
 use super::account::Account;
 use super::because::numbers;
-use super::names::{count, packet_word};
+use super::names::{arp_words, count, packet_word};
 use super::scene::Scene;
-use super::shown::arp_words;
 use super::walk::walk;
 
 /// More ways than this are counted only.
@@ -91,7 +90,7 @@ fn chapter(
         direction: first.packet.direction,
         same: rest.iter().map(|account| account.key()).collect(),
         same_words: same_words(rest),
-        steps: walk(first, own, said),
+        steps: walk(first, own, scene.asked_in_vain(first).is_some(), said),
     })
 }
 
@@ -118,10 +117,7 @@ fn title(scene: &Scene<'_, '_>, account: &Account<'_>) -> Phrase {
 }
 
 fn arp_title(scene: &Scene<'_, '_>, account: &Account<'_>, word: &str) -> Phrase {
-    let arp = account.packet.steps.iter().find_map(|step| match &step.header.network {
-        crate::model::Network::Arp(arp) => arp_words(arp),
-        _ => None,
-    });
+    let arp = account.arp().and_then(arp_words);
     let phrase = Phrase::text(word);
     numbered(
         scene,

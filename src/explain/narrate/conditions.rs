@@ -7,12 +7,15 @@ use ipnet::IpNet;
 
 use crate::explain::Phrase;
 use crate::model::{Header, IfName, Protocol, TcpFlags};
-use crate::rulebook::{AddressKind, DevicePattern, MacPattern, Match, Sight, Test};
+use crate::rulebook::{AddressKind, DevicePattern, Dialect, MacPattern, Match, Sight, Test};
 
 use super::names::{device, mac, protocol_word, socket};
 
-/// The condition as it is written in a rule: `--dport 6379`, `! -o docker0`.
-pub(crate) fn written(condition: &Match) -> String {
+/// The condition as it is written in a rule: `--dport 6379`, `! -o docker0`, and for nft `tcp dport 22`.
+pub(crate) fn written(condition: &Match, dialect: Dialect) -> String {
+    if dialect == Dialect::Nft {
+        return written_for_nft(condition);
+    }
     let text = match &condition.test {
         Test::Input(pattern) => format!("-i {}", pattern_text(pattern)),
         Test::Output(pattern) => format!("-o {}", pattern_text(pattern)),
@@ -51,6 +54,36 @@ pub(crate) fn written(condition: &Match) -> String {
         Test::Other(text) => text.to_string(),
     };
     if condition.negated { format!("! {text}") } else { text }
+}
+
+fn written_for_nft(condition: &Match) -> String {
+    let (words, value) = match &condition.test {
+        Test::Input(pattern) => ("iifname", pattern_text(pattern).replace('+', "*")),
+        Test::Output(pattern) => ("oifname", pattern_text(pattern).replace('+', "*")),
+        Test::Source(ranges) => (family_word(ranges, "ip saddr", "ip6 saddr"), addresses(ranges)),
+        Test::Destination(ranges) => {
+            (family_word(ranges, "ip daddr", "ip6 daddr"), addresses(ranges))
+        }
+        Test::Protocol(number) => ("meta l4proto", Protocol(*number).name()),
+        Test::SourcePort(ranges) => ("sport", ports(ranges).replace(':', "-")),
+        Test::DestinationPort(ranges) => ("dport", ports(ranges).replace(':', "-")),
+        Test::Mark { value, .. } => ("meta mark", format!("0x{value:x}")),
+        Test::SourceMac(pattern) => ("ether saddr", mac_text(pattern)),
+        Test::DestinationMac(pattern) => ("ether daddr", mac_text(pattern)),
+        Test::EtherType(number) => ("ether type", format!("0x{number:04x}")),
+        Test::ConnectionState(states) => ("ct state", states.join(",").to_lowercase()),
+        _ => return written(condition, Dialect::IptablesSave),
+    };
+    let not = if condition.negated { "!= " } else { "" };
+    format!("{words} {not}{value}")
+}
+
+fn family_word(
+    ranges: &[RangeInclusive<IpAddr>],
+    four: &'static str,
+    six: &'static str,
+) -> &'static str {
+    if ranges.first().is_some_and(|range| range.start().is_ipv6()) { six } else { four }
 }
 
 /// What the packet shows of what the condition asks: `its destination port is 6380`.

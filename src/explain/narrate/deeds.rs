@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::explain::{InferredAt, Phrase, RunKind};
 use crate::model::{
-    Connection, EvidenceOf, Hook, Layer, Site, SiteKind, Table, VerdictEvidence, VerdictKind,
+    Connection, Direction, EvidenceOf, Hook, Layer, Site, SiteKind, Table, VerdictEvidence,
+    VerdictKind,
 };
 use crate::rulebook::Target;
 
@@ -84,8 +85,13 @@ fn kept_rewrite(
             "Its {side} is rewritten, and no line of the nat table stands between: rules of nf_tables print none."
         )));
     }
+    let what = match account.packet.direction {
+        Some(Direction::Original) => "repeats",
+        Some(Direction::Reply) => "undoes",
+        Some(Direction::Related) | None => "repeats or undoes",
+    };
     Some(Phrase::text(format!(
-        "Its {side} is rewritten as the connection's first packet's was; the nat table is not asked again."
+        "Its {side} is rewritten without a rule: conntrack {what} what was decided for the connection's first packet."
     )))
 }
 
@@ -374,6 +380,11 @@ fn ending(account: &Account<'_>, step: usize) -> Option<Phrase> {
             Phrase::default()
                 .and(RunKind::Verdict(VerdictKind::Dropped), "Dropped")
                 .say(" here: no line follows, where one would have to."),
+        ),
+        (VerdictKind::Rejected, _, None) => Some(
+            Phrase::default()
+                .and(RunKind::Verdict(VerdictKind::Rejected), "Rejected")
+                .say(" here: an answer of this host to it follows."),
         ),
         (VerdictKind::Unknown, _, _) => Some(
             Phrase::default()

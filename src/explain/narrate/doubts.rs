@@ -58,6 +58,7 @@ fn misfits(scene: &Scene<'_, '_>) -> Vec<Phrase> {
     let mut seen = BTreeSet::new();
     let mut said = Vec::new();
     let mut tables = BTreeSet::new();
+    let mut chains: Vec<(String, &str)> = Vec::new();
     for told in scene.accounts.iter().flat_map(|account| &account.told) {
         let Some(misfit) = &told.misfit else { continue };
         if let Some(writers) = writers(told) {
@@ -78,11 +79,16 @@ fn misfits(scene: &Scene<'_, '_>) -> Vec<Phrase> {
             }
             Site::Log { .. } | Site::Bridge { .. } | Site::BridgeLog { .. } => place(told),
         };
-        if seen.insert((chain.clone(), misfit.clone())) {
-            let phrase = Phrase::text("The text that was given for ").place(chain);
-            said.push(sentence(phrase.say(" is not used: ").say(&**misfit)));
+        // Later lines of a chain know more of its length.
+        match chains.iter_mut().find(|(known, _)| *known == chain) {
+            Some((_, why)) => *why = misfit,
+            None => chains.push((chain, &**misfit)),
         }
     }
+    said.extend(chains.into_iter().map(|(chain, misfit)| {
+        let phrase = Phrase::text("The text that was given for ").place(chain);
+        sentence(phrase.say(" is not used: ").say(misfit))
+    }));
     if !tables.is_empty() {
         let word = if tables.len() == 1 { "table " } else { "tables " };
         let names = tables.into_iter().map(|name| Phrase::default().place(name)).collect();
@@ -172,7 +178,7 @@ fn ambiguous(scene: &Scene<'_, '_>) -> Option<Phrase> {
 
 /// An answer may be missing because nothing traces it.
 fn one_direction(scene: &Scene<'_, '_>) -> Option<Phrase> {
-    let connection = scene.connection()?;
+    let connection = scene.whole()?;
     let is_accepted = connection.verdict.kind == VerdictKind::Accepted;
     (is_accepted && connection.packets_reply == 0).then(|| {
         Phrase::text("Only what a TRACE or LOG rule matches is logged: an answer may have come without a line.")

@@ -47,6 +47,8 @@ const TERMS: &[Entry] = &[
         &["conntrack", "Conntrack", "ctstate", "INVALID"],
         "the kernel's memory of connections: which packets belong together and what NAT has rewritten",
     ),
+    ("LOG", &["LOG"], "a target that writes a line and lets the packet go on to the next rule"),
+    ("NFQUEUE", &["NFQUEUE"], "hands packets to a program, which decides over them"),
     (
         "NAT",
         &["NAT", "DNAT", "SNAT", "MASQUERADE"],
@@ -74,6 +76,11 @@ const TERMS: &[Entry] = &[
         "bridge",
         &["bridge"],
         "a switch inside the kernel: it passes frames between its ports by their hardware addresses",
+    ),
+    (
+        "docker-proxy",
+        &["docker-proxy"],
+        "docker's helper program: takes connections to published ports where NAT does not lead them to the container",
     ),
     ("fdb", &["fdb"], "a bridge's forwarding table: which hardware address is behind which port"),
     (

@@ -43,7 +43,8 @@ impl ReasonKind {
             Self::Forwarding => Some("because forwarding is off"),
             Self::TimeToLive => Some("because its time to live was up"),
             Self::Source => Some("because it claims to come from this host itself"),
-            Self::Conntrack | Self::Neighbour | Self::Silent | Self::Listener => None,
+            Self::Neighbour => Some("for want of the next hop's hardware address"),
+            Self::Conntrack | Self::Silent | Self::Listener => None,
         }
     }
 }
@@ -83,6 +84,9 @@ pub(crate) fn where_lost(
                 (false, true) => "it was lost at routing or before FORWARD",
                 (false, false) => "it seems to have been lost at routing or before FORWARD",
             }
+        }
+        Hook::Input if account.table(step) == Some(Table::Mangle) => {
+            "it was lost before filter:INPUT, or that table is not in use and prints no line"
         }
         Hook::Input => "it was lost between INPUT and the program it was for",
         Hook::Forward => "it was lost between FORWARD and POSTROUTING",
@@ -183,7 +187,7 @@ pub(crate) fn reasons(scene: &Scene<'_, '_>) -> Vec<Reason> {
     let case = Case { scene, account, step, ip };
     let mut reasons: Vec<Reason> = match account.hook(step) {
         Some(Hook::Prerouting) => case.before_routing(),
-        Some(Hook::Postrouting) => vec![Case::neighbour()],
+        Some(Hook::Postrouting) => vec![case.neighbour()],
         Some(Hook::Input) => vec![case.listener()],
         Some(Hook::Forward | Hook::Output | Hook::Brouting) | None => Vec::new(),
     };
@@ -378,12 +382,19 @@ impl Case<'_, '_, '_> {
         })
     }
 
-    fn neighbour() -> Reason {
-        let next = Phrase::text(
-            "Possible: the next hop did not tell its hardware address (ARP, or neighbour discovery for IPv6), so \
-                                 the packet could not be sent.",
-        );
-        Reason { kind: ReasonKind::Neighbour, odds: Odds::Possible, sentence: next }
+    /// The next hop's hardware address must be known before anything is sent.
+    fn neighbour(&self) -> Reason {
+        let (odds, sentence) = match self.scene.asked_in_vain(self.account) {
+            Some(asked) => (Odds::Likely, Phrase::text("Likely: ").append(asked.sentence())),
+            None => (
+                Odds::Possible,
+                Phrase::text(
+                    "Possible: the next hop did not tell its hardware address (ARP, or neighbour discovery for IPv6), \
+                     so the packet could not be sent.",
+                ),
+            ),
+        };
+        Reason { kind: ReasonKind::Neighbour, odds, sentence }
     }
 
     fn listener(&self) -> Reason {

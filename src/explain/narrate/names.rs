@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use crate::context::HostContext;
 use crate::explain::{Phrase, RunKind, ToldStep};
 use crate::model::{
-    Endpoint, Header, Icmp, IfName, Mac, NatKind, Network, Packet, Protocol, Site, SiteKind,
-    TcpFlags, Transport,
+    Arp, Endpoint, Header, Icmp, IfName, Ip, Mac, NatKind, Network, Packet, Protocol, Site,
+    SiteKind, TcpFlags, Transport,
 };
 use crate::rulebook::Family;
 
@@ -45,10 +45,21 @@ pub(crate) fn somebody(addr: IpAddr, port: Option<u16>, context: Option<&HostCon
     }
 }
 
+/// Whether the packet is a fragment other than the first, by any of its lines.
+pub(crate) fn is_later_fragment(packet: &Packet) -> bool {
+    packet.steps.iter().any(|step| step.header.ip().is_some_and(Ip::is_later_fragment))
+}
+
 /// Who speaks to whom: `172.17.0.2 → 172.17.0.4:6379`. The source's port says nothing to people.
-pub(crate) fn flow(header: &Header) -> Phrase {
-    let Some(ip) = header.ip() else { return Phrase::text("the frame") };
-    let port = ip.ports().map(|(_, port)| port);
+pub(crate) fn flow(header: &Header, is_fragment: bool) -> Phrase {
+    let ip = match &header.network {
+        Network::Ip(ip) => ip,
+        Network::Arp(arp) => return arp_words(arp).unwrap_or_else(|| Phrase::text("the frame")),
+        Network::Absent | Network::Truncated | Network::Incomplete => {
+            return Phrase::text("the frame");
+        }
+    };
+    let port = ip.ports().filter(|_| !is_fragment).map(|(_, port)| port);
     Phrase::default().address(format!("{} → {}", ip.src, socket(ip.dst, port)))
 }
 
@@ -59,6 +70,26 @@ pub(crate) fn telling_header(packet: &Packet) -> Option<&Header> {
     headers().find(is_whole).or_else(|| headers().find(|header| header.ip().is_some())).or_else(
         || headers().find(|header| !matches!(header.network, Network::Absent)).or(headers().next()),
     )
+}
+
+/// `who has 172.17.0.5? tell 172.17.42.1`, `172.17.0.5 is at 9e:93:85:3f:24:b5`.
+pub(crate) fn arp_words(arp: &Arp) -> Option<Phrase> {
+    let known = arp.addresses?;
+    match arp.operation {
+        1 => Some(
+            Phrase::text("who has ")
+                .address(known.target_ip.to_string())
+                .say("? tell ")
+                .address(known.sender_ip.to_string()),
+        ),
+        2 => Some(
+            Phrase::default()
+                .address(known.sender_ip.to_string())
+                .say(" is at ")
+                .address(mac(known.sender_mac)),
+        ),
+        _ => None,
+    }
 }
 
 /// What a packet is, in a word or two: `SYN`, `SYN-ACK`, `UDP`, `ping`, `ARP question`.
@@ -146,6 +177,7 @@ pub(crate) fn place(told: &ToldStep<'_>) -> String {
                 SiteKind::Policy(number) => format!("{chain} policy:{number}"),
             }
         }
+        Site::Log { prefix } if prefix.trim_ascii().is_empty() => "LOG without a prefix".into(),
         Site::Log { prefix } => format!("LOG \"{}\"", lossy(prefix.trim_ascii())),
         Site::Bridge { table, chain, .. } => format!("bridge {}:{}", lossy(table), lossy(chain)),
         Site::BridgeLog { prefix } => format!("bridge LOG \"{}\"", lossy(prefix.trim_ascii())),

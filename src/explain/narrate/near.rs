@@ -4,7 +4,7 @@
 use crate::context::HostContext;
 use crate::explain::{Phrase, RulePlace, root_cause};
 use crate::model::{Layer, VerdictKind};
-use crate::rulebook::{Chain, Family, Match, Rule, Sight, Target, Test};
+use crate::rulebook::{Chain, Dialect, Family, Match, Rule, Sight, Target, Test};
 
 use super::account::{Account, End};
 use super::conditions::{shown, written};
@@ -23,6 +23,7 @@ struct Miss<'a> {
     number: u32,
     rule: &'a Rule,
     condition: &'a Match,
+    dialect: Dialect,
 }
 
 /// The near misses of the packet that the answer is about.
@@ -61,7 +62,8 @@ fn misses<'a>(
                 && let Some(condition) = missing(rule, sight)
             {
                 let chain = chain_name(place);
-                misses.push(Miss { chain, number, rule, condition });
+                let dialect = account.dialect_at(place);
+                misses.push(Miss { chain, number, rule, condition, dialect });
             }
         }
     }
@@ -84,6 +86,7 @@ fn spared(account: &Account<'_>, set_at: usize, sight: &Sight<'_>) -> Vec<Phrase
             break;
         }
         depth = told.depth;
+        let dialect = account.dialect_at(place);
         for (number, rule) in (1..place.number).zip(&chain.rules) {
             if matches!(rule.target, Target::Return | Target::Accept)
                 && let Some(condition) = missing(rule, sight)
@@ -92,7 +95,9 @@ fn spared(account: &Account<'_>, set_at: usize, sight: &Sight<'_>) -> Vec<Phrase
                 let here = rule_place(place.family, &place.table, &place.chain, number);
                 let phrase = quoted(Phrase::default().place(here).say(", "), &rule.text);
                 let phrase = phrase.say(", would have spared it the mark but for ");
-                said.push(sentence(quoted(phrase, &written(condition)).say(": ").append(fact)));
+                said.push(sentence(
+                    quoted(phrase, &written(condition, dialect)).say(": ").append(fact),
+                ));
             }
         }
         if depth == 0 {
@@ -202,7 +207,7 @@ fn single(miss: &Miss<'_>, fact: Phrase) -> Phrase {
     let place = format!("{} rule {}", miss.chain, miss.number);
     let phrase = quoted(Phrase::default().place(place).say(", "), &miss.rule.text);
     let phrase = phrase.say(", would let it through but for ");
-    quoted(phrase, &written(miss.condition)).say(": ").append(fact)
+    quoted(phrase, &written(miss.condition, miss.dialect)).say(": ").append(fact)
 }
 
 /// `Rules 4, 5 and 7 of filter:INPUT would let it through but for `--dport 22`, `--dport 80` and …: its port is 6380`.
@@ -215,8 +220,10 @@ fn many(misses: &[&Miss<'_>], fact: Phrase) -> Phrase {
         let number = Phrase::text(miss.number.to_string());
         rules.push(if is_last_of_chain { number.say(" of ").place(&*miss.chain) } else { number });
     }
-    let mut asked: Vec<Phrase> =
-        named.iter().map(|miss| quoted(Phrase::default(), &written(miss.condition))).collect();
+    let mut asked: Vec<Phrase> = named
+        .iter()
+        .map(|miss| quoted(Phrase::default(), &written(miss.condition, miss.dialect)))
+        .collect();
     if more > 0 {
         rules.push(Phrase::text(format!("{more} more")));
         asked.push(Phrase::text("the like"));

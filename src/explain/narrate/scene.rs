@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::context::HostContext;
-use crate::explain::Subject;
+use crate::explain::{Phrase, Subject};
 use crate::model::{Connection, Direction, Hook, Hop, Layer, Verdict, VerdictKind};
 
 use super::account::{Account, End};
@@ -26,8 +26,9 @@ impl<'a, 's> Scene<'a, 's> {
             .enumerate()
             .map(|(at, seen)| Account::new(at + 1, seen, subject))
             .collect();
-        let main = main(&accounts, subject.connection);
-        Self { subject, accounts, main }
+        let mut scene = Self { subject, accounts, main: 0 };
+        scene.main = main(&scene.accounts, scene.whole());
+        scene
     }
 
     pub(crate) fn main(&self) -> Option<&Account<'a>> {
@@ -38,10 +39,19 @@ impl<'a, 's> Scene<'a, 's> {
         self.subject.connection
     }
 
-    /// What became of the connection, or of the packet when there is none.
+    /// What became of the connection, or of the packet when that alone is told.
     pub(crate) fn verdict(&self) -> Option<&'a Verdict> {
         let own = || self.main().map(|account| &account.packet.verdict);
-        self.connection().map(|connection| &connection.verdict).or_else(own)
+        self.whole().map(|connection| &connection.verdict).or_else(own)
+    }
+
+    /// The connection, when the story is about it and not about one of its packets.
+    pub(crate) fn whole(&self) -> Option<&'a Connection> {
+        let connection = self.subject.connection?;
+        let all =
+            [connection.packets_original, connection.packets_reply, connection.packets_related];
+        let is_one_of_many = self.accounts.len() == 1 && all.iter().sum::<u64>() > 1;
+        (!is_one_of_many).then_some(connection)
     }
 
     pub(crate) fn kind(&self) -> Option<VerdictKind> {
@@ -73,9 +83,54 @@ impl<'a, 's> Scene<'a, 's> {
         })
     }
 
+    /// The question that was asked on a packet's behalf and not answered, when the packet was not seen any more after it.
+    pub(crate) fn asked_in_vain(&self, account: &Account<'_>) -> Option<InVain> {
+        let last = account.packet.steps.len().checked_sub(1)?;
+        let is_way_out = matches!(account.hook(last), Some(Hook::Output | Hook::Postrouting));
+        if !is_way_out || account.packet.steps[last].hop.layer == Layer::Bridge {
+            return None;
+        }
+        let mine = self.subject.waits.iter().filter(|wait| wait.waiting == account.key());
+        let arps = mine.filter_map(|wait| self.accounts.iter().find(|one| one.key() == wait.arp));
+        let mut asked: Option<InVain> = None;
+        for arp in arps.filter_map(Account::arp) {
+            match (arp.operation, arp.addresses) {
+                (1, Some(known)) => {
+                    let times = asked.map_or(0, |asked| asked.times) + 1;
+                    asked = Some(InVain { addr: known.target_ip.into(), times });
+                }
+                (2, _) => return None,
+                _ => {}
+            }
+        }
+        asked
+    }
+
     /// Whether an address is the host's own, as far as is known.
     pub(crate) fn is_own(&self, addr: IpAddr) -> bool {
         addr.is_loopback() || self.context().is_some_and(|context| context.is_own(addr))
+    }
+}
+
+/// A question for a hardware address to which no answer is in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct InVain {
+    pub addr: IpAddr,
+    /// How often it was asked.
+    pub times: usize,
+}
+
+impl InVain {
+    pub(crate) fn sentence(self) -> Phrase {
+        let often = match self.times {
+            1 => "once".to_owned(),
+            2 => "twice".to_owned(),
+            times => format!("{times} times"),
+        };
+        let phrase = Phrase::text("this host asked for the hardware address of ");
+        phrase.address(self.addr.to_string()).say(format!(
+            " {often}, and no answer is in the log; without it nothing can be sent there."
+        ))
     }
 }
 

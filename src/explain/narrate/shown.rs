@@ -1,22 +1,28 @@
 //! What a line shows that the lines before did not: devices, addresses, time to live, mark.
 
-use crate::explain::Phrase;
-use crate::model::{Arp, Header, IfName, Layer, Network, Step};
+use std::net::IpAddr;
 
-use super::names::{device, lasting, mac, socket};
+use crate::explain::Phrase;
+use crate::model::{Arp, Header, IfName, Layer, Network, Packet, Step};
+
+use super::names::{arp_words, device, is_later_fragment, lasting, socket};
 
 /// Shorter pauses between two lines of a packet are not worth a word.
 const PAUSE_US: u64 = 1_000;
 
+/// An address, with the port when the line has it.
+type End = (IpAddr, Option<u16>);
+
 /// What has been shown of a packet so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Shown {
+    /// It is a later fragment: what ebtables prints as its ports are bytes of its payload.
+    is_fragment: bool,
     input: Option<IfName>,
     output: Option<IfName>,
     port_in: Option<IfName>,
     port_out: Option<IfName>,
-    src: Option<String>,
-    dst: Option<String>,
+    ends: Option<(End, End)>,
     ttl: Option<u8>,
     mark: u32,
     arp: Option<Arp>,
@@ -33,6 +39,11 @@ pub(crate) struct Told {
 }
 
 impl Shown {
+    /// Nothing has been shown of this packet yet.
+    pub(crate) fn of(packet: &Packet) -> Self {
+        Self { is_fragment: is_later_fragment(packet), ..Self::default() }
+    }
+
     /// What is new on this line.
     pub(crate) fn advance(&mut self, step: &Step, told: Told) -> Phrase {
         let mut parts = Vec::new();
@@ -89,22 +100,25 @@ impl Shown {
 
     fn addresses(&mut self, header: &Header, told: Told, parts: &mut Vec<Phrase>) {
         let Some(ip) = header.ip() else { return };
-        let (sport, dport) = ip.ports().unzip();
-        let (src, dst) = (socket(ip.src, sport), socket(ip.dst, dport));
+        let (sport, dport) = ip.ports().filter(|_| !self.is_fragment).unzip();
+        let (src, dst) = ((ip.src, sport), (ip.dst, dport));
+        let words = |end: End| socket(end.0, end.1);
         // A line without ports is no news of them.
-        let is_whole = dport.is_some() || ip.icmp().is_some();
-        if let (Some(old_src), Some(old_dst)) = (&self.src, &self.dst) {
-            if is_whole && *old_src != src && !told.source {
-                parts.push(Phrase::text("from ").rewritten(old_src, &src));
+        let differs = |old: End, new: End| {
+            old.0 != new.0 || (old.1 != new.1 && old.1.is_some() && new.1.is_some())
+        };
+        if let Some((old_src, old_dst)) = self.ends {
+            if differs(old_src, src) && !told.source {
+                parts.push(Phrase::text("from ").rewritten(words(old_src), words(src)));
             }
-            if is_whole && *old_dst != dst && !told.destination {
-                parts.push(Phrase::text("to ").rewritten(old_dst, &dst));
+            if differs(old_dst, dst) && !told.destination {
+                parts.push(Phrase::text("to ").rewritten(words(old_dst), words(dst)));
             }
         } else {
-            parts.push(Phrase::default().address(&src).say(" → ").address(&dst));
+            parts.push(Phrase::default().address(words(src)).say(" → ").address(words(dst)));
         }
-        if is_whole || self.src.is_none() {
-            (self.src, self.dst) = (Some(src), Some(dst));
+        if dport.is_some() || self.ends.is_none_or(|(old, _)| old.1.is_none()) {
+            self.ends = Some((src, dst));
         }
         if let Some(ttl) = ip.ttl {
             match self.ttl {
@@ -123,25 +137,5 @@ impl Shown {
             parts.extend(arp_words(arp));
             self.arp = Some(*arp);
         }
-    }
-}
-
-/// `who has 172.17.0.5? tell 172.17.42.1`, `172.17.0.5 is at 9e:93:85:3f:24:b5`.
-pub(crate) fn arp_words(arp: &Arp) -> Option<Phrase> {
-    let known = arp.addresses?;
-    match arp.operation {
-        1 => Some(
-            Phrase::text("who has ")
-                .address(known.target_ip.to_string())
-                .say("? tell ")
-                .address(known.sender_ip.to_string()),
-        ),
-        2 => Some(
-            Phrase::default()
-                .address(known.sender_ip.to_string())
-                .say(" is at ")
-                .address(mac(known.sender_mac)),
-        ),
-        _ => None,
     }
 }

@@ -12,17 +12,20 @@ use super::deeds::{deeds, use_of_chain};
 use super::names::{listed, lossy, place, rule_place, sentence};
 use super::shown::{Shown, Told};
 
-/// The steps of a packet's way. `said` remembers what has been explained in the story already.
+/// The steps of a packet's way. `is_stuck`: it was never sent. `said` remembers what has been explained in the story
+/// already.
 pub(crate) fn walk(
     account: &Account<'_>,
     connection: Option<&Connection>,
+    is_stuck: bool,
     said: &mut BTreeSet<String>,
 ) -> Vec<StoryStep> {
     let mut walk = Walk {
         account,
         connection,
+        is_stuck,
         said,
-        shown: Shown::default(),
+        shown: Shown::of(account.packet),
         numbers: Numbers::default(),
         out: Vec::new(),
     };
@@ -49,6 +52,7 @@ pub(crate) fn walk(
 struct Walk<'a, 's> {
     account: &'s Account<'a>,
     connection: Option<&'s Connection>,
+    is_stuck: bool,
     said: &'s mut BTreeSet<String>,
     shown: Shown,
     numbers: Numbers,
@@ -61,7 +65,7 @@ impl Walk<'_, '_> {
             .account
             .inferred
             .iter()
-            .filter(|one| one.before == at && !self.is_queued(one))
+            .filter(|one| one.before == at && !self.cannot_be(one))
             .collect();
         for inferred in inferred {
             let layer = self.layer_near(at);
@@ -81,11 +85,15 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// What is handed to a queue goes to whoever listens there, not to a socket.
-    fn is_queued(&self, inferred: &Inferred) -> bool {
+    /// What is handed to a queue goes to whoever listens there, not to a socket; and what is never sent does not leave.
+    fn cannot_be(&self, inferred: &Inferred) -> bool {
         let end = self.account.end.as_ref().and_then(|end| end.target.as_ref());
-        inferred.at == InferredAt::Local
-            && matches!(end, Some(Target::Nfqueue { .. } | Target::Queue))
+        let is_queued = matches!(end, Some(Target::Nfqueue { .. } | Target::Queue));
+        match inferred.at {
+            InferredAt::Local => is_queued,
+            InferredAt::Wire => self.is_stuck,
+            _ => false,
+        }
     }
 
     /// The rule that decided behind the LOG rule whose line is the last.
@@ -128,9 +136,15 @@ impl Walk<'_, '_> {
         while account.told.get(end).is_some_and(|next| is_log_of(next, told)) {
             end += 1;
         }
-        let number = self.numbers.next(told.depth);
+        // A LOG line of which no rule is known stands where its packet was.
+        let is_placeless = told.place.is_none() && matches!(&*told.step.hop.site, Site::Log { .. });
+        let number =
+            self.numbers.next(if is_placeless { self.numbers.depth() } else { told.depth });
         let shown = self.shown_at(at, end);
         let mut sentences = deeds(account, at, self.connection, self.said);
+        if told.rule.is_none() {
+            sentences.extend(account.told[at + 1..end].iter().filter_map(wrote));
+        }
         sentences.extend(self.chain_use(at));
         self.out.push(StoryStep {
             number,
@@ -320,9 +334,21 @@ fn quiet_words(is_nat: bool, is_known: bool) -> Phrase {
 /// A LOG rule that is traced too writes two lines.
 fn is_log_of(next: &ToldStep<'_>, told: &ToldStep<'_>) -> bool {
     matches!(&*next.step.hop.site, Site::Log { .. })
-        && matches!(&*told.step.hop.site, Site::Trace { .. })
-        && next.place.is_some()
+        && matches!(&*told.step.hop.site, Site::Trace { kind: SiteKind::Rule(_), .. })
         && next.place == told.place
+        && next.misfit.is_none()
+        && (next.place.is_some() || next.step.header == told.step.header)
+}
+
+/// What a LOG line says of the rule that wrote it.
+fn wrote(told: &ToldStep<'_>) -> Option<Phrase> {
+    let Site::Log { prefix } = &*told.step.hop.site else { return None };
+    let prefix = lossy(prefix.trim_ascii());
+    Some(Phrase::text(if prefix.is_empty() {
+        "It wrote a line and let the packet go on.".to_owned()
+    } else {
+        format!("It wrote a line that begins with \"{prefix}\" and let the packet go on.")
+    }))
 }
 
 fn inferred_place(at: InferredAt) -> &'static str {
