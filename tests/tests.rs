@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops, with a place")]
 
+mod annotate;
 mod cli;
 mod context;
 mod envelope;

@@ -21,6 +21,9 @@ use crate::store::{
 /// How many connections are told in one transaction.
 const CONNECTIONS: u32 = 10_000;
 
+/// How often everything is begun anew because somebody else added or removed a snapshot meanwhile.
+const ATTEMPTS: usize = 3;
+
 /// What annotating did and found.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Report {
@@ -63,13 +66,27 @@ pub async fn run(store: &Store) -> Result<Report, StoreError> {
     if pending.snapshots == 0 && !pending.connections {
         return Ok(Report::default());
     }
+    let mut writer = store.writer().await?;
+    let mut attempt = 1;
+    let report = loop {
+        match tell(store, &mut writer).await {
+            Err(StoreError::SnapshotsChanged) if attempt < ATTEMPTS => attempt += 1,
+            told => break told,
+        }
+    };
+    writer.close().await?;
+    report
+}
+
+async fn tell(store: &Store, writer: &mut Writer) -> Result<Report, StoreError> {
     let snapshots = store.snapshots().await?;
     let basis: Vec<i64> = snapshots.iter().map(|snapshot| snapshot.id).collect();
-    let mut writer = store.writer().await?;
-    let revisions = file(&mut writer, &snapshots).await?;
+    let revisions = file(writer, &snapshots).await?;
     let library = Library::of(&snapshots, &store.revisions().await?);
     let mut report = Report { revisions, unread: library.remarks.clone(), ..Report::default() };
-    if pending.ways > 0 {
+    let pending = store.pending().await?;
+    // New packets may have gone old ways at a time of which nothing was told yet.
+    if pending.ways > 0 || pending.connections {
         let tellings = tellings(store, &library, basis.clone(), &mut report).await?;
         report.ways = writer.tell(&tellings).await?;
     }
@@ -78,11 +95,9 @@ pub async fn run(store: &Store) -> Result<Report, StoreError> {
         let told = writer.tell_connections(&basis, CONNECTIONS, |one| tell.of(one)).await?;
         report.connections += told;
         if told == 0 {
-            break;
+            return Ok(report);
         }
     }
-    writer.close().await?;
-    Ok(report)
 }
 
 /// What is told of all ways and sites, host by host.

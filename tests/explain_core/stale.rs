@@ -128,20 +128,22 @@ fn no_changed_rule_set_tells_a_wrong_rule() {
     assert!(caught > tried / 2, "only {caught} of {tried} were caught");
 }
 
+/// One line of a log is lost, and nothing says so. Of all lines of the cases one leaves a gap that cannot be told from
+/// another rule: that of the chain which a jump led to, in a log with one such packet.
 #[test]
-fn lost() {
+fn a_lost_line_is_no_reason_to_doubt_the_rules() {
     for case in CASES {
         let log = sample(case, "kern.log");
         let lines: Vec<&str> = log.lines().collect();
         let rules = [sample(case, "iptables.rules"), sample(case, "ebtables.rules")];
         for gone in 0..lines.len() {
+            if lines[gone].contains("nat:DOCKER:rule:1") {
+                continue;
+            }
             let mut rest = lines.clone();
             rest.remove(gone);
             let scene = Scene::of(&(rest.join("\n") + "\n"), &[&rules[0], &rules[1]]);
-            let m = scene.misfits();
-            if !m.is_empty() {
-                println!("{case} {gone} {}: {m:?}", &lines[gone][45..90]);
-            }
+            assert_eq!(scene.misfits(), Vec::<String>::new(), "{case} without {}", lines[gone]);
         }
     }
 }

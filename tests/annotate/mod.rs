@@ -1,0 +1,6 @@
+//! What rule sets and host context tell, in a real database.
+
+mod bench;
+mod hosts;
+mod times;
+mod translations;
