@@ -3,14 +3,14 @@
 
 use std::net::IpAddr;
 
-use crate::explain::{Advice, Phrase};
+use crate::explain::{Advice, Phrase, root_cause};
 use crate::model::{Header, Hook, IfName, Ip, Layer, Protocol, Transport, VerdictKind};
 use crate::rulebook::{Chain, Dialect, Family, Rule, RuleSet, Target, Test};
 
 use super::account::{Account, End};
 use super::idioms::Owner;
 use super::lost::{Odds, Reason, ReasonKind};
-use super::names::{device, sentence};
+use super::names::{device, place, sentence};
 use super::scene::{Scene, idiom_of};
 
 /// What to do or where to look.
@@ -29,6 +29,9 @@ fn let_through(scene: &Scene<'_, '_>, account: &Account<'_>, end: &End) -> Vec<A
     let mut all = Vec::new();
     if end.is_open() {
         return owners(account, end);
+    }
+    if let Some(advice) = unmark(account, end) {
+        return [advice].into_iter().chain(owners(account, end)).collect();
     }
     let Some(place) = Place::of(account, end) else { return give_rules(account, end.step) };
     let header = account.header(end.step);
@@ -57,6 +60,19 @@ fn let_through(scene: &Scene<'_, '_>, account: &Account<'_>, end: &End) -> Vec<A
         all.insert(0, invalid(scene));
     }
     all
+}
+
+/// A drop for a mark is not undone where it drops: what had the packet marked is the place to change.
+fn unmark(account: &Account<'_>, end: &End) -> Option<Advice> {
+    let cause = root_cause(&account.told).filter(|cause| cause.ended_at == end.step)?;
+    let marking = account.told.get(account.caller(cause.set_at).unwrap_or(cause.set_at))?;
+    let ending = account.told.get(cause.ended_at)?;
+    let sentence = Phrase::text("Change what has it marked, ")
+        .place(place(marking))
+        .say(", or what stands before that: a rule before ")
+        .place(place(ending))
+        .say(" would spare it the drop, and nothing that it was to be given instead.");
+    Some(Advice { sentence, commands: Vec::new() })
 }
 
 /// What lasts for those who manage the chains of the rules that may have written the line.
