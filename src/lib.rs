@@ -13,6 +13,9 @@
 //!           │  stamps)     header)                 connections)│          filter
 //!           └────────────────────────────────────────────────┘
 //!             model lies under all of them; pipeline wires source, stitch and store
+//!
+//! snapshots in the store ─► rulebook, context ─► library ─► annotate ─► store
+//!                                                   └─► explain ─► query ─► wire, render ─► cli
 //! ```
 //!
 //! One line's life: [`source`] finds it in a file and knows its offset. [`envelope`] peels syslog,
@@ -22,11 +25,16 @@
 //! over leaves as an [`Outcome`](model::Outcome), which [`store`] writes, a batch a transaction.
 //! The commands in [`cli`] read it back, and say it as JSON ([`wire`]) or as text ([`render`]).
 //!
+//! What the log does not say comes from texts beside it. [`rulebook`] reads rule sets and knows which rule a site
+//! stands for; [`context`] reads routes, bridges, containers and conntrack's record. [`library`] has them host by host and
+//! moment by moment, [`explain`] tells packets with them, [`annotate`] puts what follows into the store, and [`query`] joins
+//! rows and lore for everybody who asks. [`probe`] collects such texts on a live host.
+//!
 //! # What holds
 //!
 //! - **Who may name whom** is the table in `tests/tidy.rs`; a test reads it. `model` names nothing.
 //! - **The thinking part has no hands**: `model`, `envelope`, `parse`, `correlate`, `stitch`, `filter`,
-//!   `render` and `wire` do no I/O, ask no clock and start no thread. They cannot fail: bad input is a
+//!   `rulebook`, `context`, `explain`, `render` and `wire` do no I/O, ask no clock and start no thread. They cannot fail: bad input is a
 //!   value plus [anomalies](model::AnomalyKind), never an error and never a panic.
 //! - **Same input, same outcome**, however it is cut into batches. Keys are functions of the input
 //!   (source and offset of the first line); nothing that comes out depends on hash order.

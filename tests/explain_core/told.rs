@@ -36,8 +36,7 @@ fn a_remote_user_asks_through_the_published_port() {
     ]);
     assert_eq!(scene.told(0), syn);
     assert_eq!(scene.verdict(0), "accepted (policy) filter:FORWARD:policy:4 · -P FORWARD ACCEPT");
-    let question =
-        ["filter:OUTPUT", "nat:OUTPUT", "nat:POSTROUTING"].map(|place| frame(place)).to_vec();
+    let question = ["filter:OUTPUT", "nat:OUTPUT", "nat:POSTROUTING"].map(frame).to_vec();
     assert_eq!(scene.told(1), [question.clone(), question].concat(), "ARP, out of both ports");
     assert_eq!(scene.told(2), lines(["eb:nat:PREROUTING", "eb:filter:INPUT"]), "the ARP answer");
     let reply = lines([

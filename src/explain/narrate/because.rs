@@ -91,8 +91,11 @@ fn translation(scene: &Scene<'_, '_>, change: &NatChange) -> Phrase {
         EvidenceOf::Inferred if is_seen(scene, change) => phrase.say(
             ": its lines show it, and no line of the nat table stands between. Rules of nf_tables print none.",
         ),
-        EvidenceOf::Inferred => {
+        EvidenceOf::Inferred if scene.is_answered() => {
             phrase.say("; no line shows it, it follows from the other direction.")
+        }
+        EvidenceOf::Inferred => {
+            phrase.say("; the rule says so, and what it became is not in the log.")
         }
     }
 }

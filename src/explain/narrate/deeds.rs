@@ -332,7 +332,10 @@ fn unseen_rewrite(
     let side = if is_destination(change.kind) { "Destination " } else { "Source " };
     let how = match change.evidence {
         EvidenceOf::Observed => "conntrack or another line says so",
-        EvidenceOf::Inferred => "no line shows it, it follows from the packets that came back",
+        EvidenceOf::Inferred if connection.is_some_and(|own| own.packets_reply > 0) => {
+            "no line shows it, it follows from the packets that came back"
+        }
+        EvidenceOf::Inferred => "the rule says so, and what it became is not in the log",
     };
     let phrase = match (endpoint(change.from), endpoint(change.to)) {
         (Some(from), Some(to)) => Phrase::text(side).rewritten(from, to),

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use crate::context::{RouteKind, RouteQuestion, Setting};
 use crate::explain::Phrase;
 use crate::model::{Hook, IfName, Ip, Layer, Site, SiteKind, Table, VerdictKind};
-use crate::rulebook::Target;
+use crate::rulebook::{Dialect, Target};
 
 use super::account::{Account, End};
 use super::names::{device, lossy};
@@ -295,9 +295,9 @@ impl Case<'_, '_, '_> {
         Some(Reason { kind: ReasonKind::Forwarding, odds, sentence })
     }
 
-    /// IPv6 has no such setting.
+    /// IPv6 has no such setting, and what claims to come from the host itself ends whatever it is.
     fn reverse_path(&self) -> Option<Reason> {
-        if self.ip.src.is_ipv6() {
+        if self.ip.src.is_ipv6() || self.scene.is_own(self.ip.src) {
             return None;
         }
         let input = self.input()?;
@@ -369,11 +369,25 @@ impl Case<'_, '_, '_> {
         })
     }
 
+    /// Whether a table with chains behind PREROUTING is in use: all chains of a table are put to use together. The packet
+    /// itself met mangle, which has one at every hook, or the rules that were saved have such a table: only tables
+    /// in use are saved.
+    fn has_chains_behind(&self) -> bool {
+        let is_mangle = |index| self.account.table(index) == Some(Table::Mangle);
+        let layer = self.account.packet.steps.get(self.step).map(|step| step.hop.layer);
+        let mut saved = layer.into_iter().flat_map(|layer| self.account.lore.rules.of(layer));
+        (0..=self.step).any(is_mangle)
+            || saved.any(|revision| {
+                revision.rules.dialect == Dialect::IptablesSave
+                    && ["filter", "mangle", "security"]
+                        .iter()
+                        .any(|table| revision.rules.table(table).is_some())
+            })
+    }
+
     /// A table prints lines only once somebody has put it to use.
     fn silent(&self) -> Option<Reason> {
-        // mangle has a chain at every hook, and all of them are put to use together.
-        let is_mangle = self.account.table(self.step) == Some(Table::Mangle);
-        (!is_mangle && !prints_behind(self.scene)).then(|| Reason {
+        (!self.has_chains_behind() && !prints_behind(self.scene)).then(|| Reason {
             kind: ReasonKind::Silent,
             odds: Odds::Possible,
             sentence: Phrase::text(

@@ -39,6 +39,11 @@ impl<'a, 's> Scene<'a, 's> {
         self.subject.connection
     }
 
+    /// Whether packets of the connection came back.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.connection().is_some_and(|connection| connection.packets_reply > 0)
+    }
+
     /// What became of the connection, or of the packet when that alone is told.
     pub(crate) fn verdict(&self) -> Option<&'a Verdict> {
         let own = || self.main().map(|account| &account.packet.verdict);
