@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fit_lines;
-use super::fit_order::{self, Ballot};
+use super::fit_order::{self, Ballot, Shown};
 use crate::model::{Confidence, Hop, Packet, Verdict, WallTime};
 use crate::rulebook::{Dialect, Family, Revision};
 
@@ -90,6 +90,7 @@ pub fn fit(trails: &[Trail<'_>], revision: &Revision) -> Vec<Contradiction> {
     }
     let mut flaws: BTreeSet<(usize, Flaw)> = BTreeSet::new();
     let mut ballots: BTreeMap<Ballot, Count> = BTreeMap::new();
+    let shown = Shown::by(trails);
     for (index, trail) in trails.iter().enumerate() {
         let on_lines = fit_lines::check(trail, rules);
         let is_flawed = !on_lines.is_empty();
@@ -97,7 +98,7 @@ pub fn fit(trails: &[Trail<'_>], revision: &Revision) -> Vec<Contradiction> {
         if trail.confidence != Confidence::Exact {
             continue;
         }
-        let order = fit_order::check(trail, rules);
+        let order = fit_order::check(trail, rules, &shown);
         flaws.extend(order.certain.into_iter().map(|flaw| (index, flaw)));
         if trail.is_lossy {
             continue;

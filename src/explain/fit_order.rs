@@ -1,11 +1,12 @@
 //! What two lines of one packet can contradict: what comes behind a rule, and what should have come before a line.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use super::chains::{Standing, number, standings};
 use super::fit::{Clue, Flaw, Trail, Witness};
-use crate::model::{Header, Hop, Packet, Protocol, Site, Stop, Table, VerdictEvidence};
-use crate::rulebook::{Found, Rule, RuleSet, Sight, Spot, Target};
+use crate::model::{Header, Hop, Packet, Protocol, Site, SiteKind, Stop, Table, VerdictEvidence};
+use crate::rulebook::{self, Chain, Found, Rule, RuleSet, Sight, Spot, Target};
 
 /// What is voted on: whether the text of one rule is right. Table, chain, number, and what of it.
 pub(super) type Ballot = (Box<str>, Box<str>, u32, Question);
@@ -32,8 +33,35 @@ pub(super) struct Order {
     pub(super) votes: Vec<(Ballot, Option<Flaw>)>,
 }
 
+/// What a log shows at all. People leave lines out before they give a log away: those with `policy`, those of a chain.
+#[derive(Debug, Default)]
+pub(super) struct Shown<'a> {
+    chains: BTreeSet<(&'a [u8], &'a [u8])>,
+    returns: bool,
+    policies: bool,
+}
+
+impl<'a> Shown<'a> {
+    pub(super) fn by(trails: &[Trail<'a>]) -> Self {
+        let mut shown = Self::default();
+        for hop in trails.iter().flat_map(|trail| trail.path) {
+            if let Site::Trace { table, chain, kind } = &*hop.site {
+                shown.chains.insert((table, chain));
+                shown.returns |= matches!(kind, SiteKind::Return(_));
+                shown.policies |= matches!(kind, SiteKind::Policy(_));
+            }
+        }
+        shown
+    }
+
+    /// Whether a packet that comes to the end of a chain leaves a line there, or at the end of the one that called it.
+    fn ends(&self, chain: &Chain) -> bool {
+        self.policies || (chain.hook.is_none() && self.returns)
+    }
+}
+
 /// Compares the order of lines with the rules behind them.
-pub(super) fn check(trail: &Trail<'_>, rules: &RuleSet) -> Order {
+pub(super) fn check(trail: &Trail<'_>, rules: &RuleSet, shown: &Shown<'_>) -> Order {
     let hops: Vec<&Hop> = trail.path.iter().collect();
     let found: Vec<Option<Found<'_>>> = hops.iter().map(|hop| resolved(hop, rules)).collect();
     let is_goto = |index: usize| {
@@ -42,7 +70,7 @@ pub(super) fn check(trail: &Trail<'_>, rules: &RuleSet) -> Order {
             .is_some_and(|rule| matches!(rule.target, Target::Goto(_)))
     };
     let standings = standings(&hops, is_goto);
-    let look = Look { trail, found: &found, standings: &standings };
+    let look = Look { trail, found: &found, standings: &standings, shown };
     let mut order = Order::default();
     for index in 0..hops.len() {
         look.behind(index, &mut order);
@@ -60,6 +88,10 @@ fn resolved<'m>(hop: &Hop, rules: &'m RuleSet) -> Option<Found<'m>> {
 enum Next<'a> {
     /// Another line of the same walk, in this chain.
     Same(&'a [u8]),
+    /// Another line of the same walk, in the chain that called, or one that called that.
+    Back(&'a [u8]),
+    /// A line of the same table and hook that cannot follow: lines between are missing.
+    Broken,
     /// The packet went on to another table or hook.
     Elsewhere,
     /// Nothing.
@@ -70,6 +102,7 @@ struct Look<'l, 'a> {
     trail: &'l Trail<'a>,
     found: &'l [Option<Found<'l>>],
     standings: &'l [Standing],
+    shown: &'l Shown<'l>,
 }
 
 impl<'a> Look<'_, 'a> {
@@ -86,9 +119,10 @@ impl<'a> Look<'_, 'a> {
         let next = self.next(index);
         let wrong = |sentence: String| flaw(found, sentence, Witness::Way);
         match (&target, &next) {
-            (Target::Drop | Target::Reject { .. }, Next::Same(..) | Next::Elsewhere)
-                if !self.is_copied() =>
-            {
+            (
+                Target::Drop | Target::Reject { .. },
+                Next::Same(_) | Next::Back(_) | Next::Elsewhere,
+            ) if !self.is_copied() => {
                 let sentence = format!("{what} ends packets, and packets went on behind it");
                 order.certain.push(wrong(sentence));
             }
@@ -100,23 +134,30 @@ impl<'a> Look<'_, 'a> {
             }
             // Behind these hooks' ACCEPT nothing is in the way of a packet but tables that print lines.
             (Target::Accept, next) if self.is_at_a_verdict(index) => {
-                let is_wrong = matches!(next, Next::Nothing) && self.must_go_on();
+                let is_wrong =
+                    matches!(next, Next::Nothing) && self.must_go_on() && self.shown.policies;
                 let flaw = is_wrong
                     .then(|| wrong(format!("{what} accepts, and no packet went on behind it")));
                 order.votes.push((ballot(found, number, Question::Ends), flaw));
-                if matches!(next, Next::Same(..)) {
+                if matches!(next, Next::Same(_) | Next::Back(_)) {
                     order.certain.push(wrong(walked_on(&what)));
                 }
             }
-            (target, Next::Same(..)) if ends_walk(target) => {
+            (target, Next::Same(_) | Next::Back(_)) if ends_walk(target) => {
                 order.certain.push(wrong(walked_on(&what)));
             }
             (Target::Jump(to) | Target::Goto(to), next) => {
+                let to_it = (found.table.name.as_bytes(), to.as_bytes());
                 let is_right = match next {
-                    Next::Same(came) => to.as_bytes() == *came,
-                    Next::Elsewhere => false,
-                    Next::Nothing if self.must_go_on() => false,
-                    Next::Nothing => return,
+                    Next::Same(came) if to.as_bytes() == *came => true,
+                    // Through chains of which the log has no line.
+                    Next::Same(came) if leads(found.table, to, came) => return,
+                    Next::Same(came) if chain != *came => false,
+                    Next::Broken => return,
+                    Next::Nothing if !self.must_go_on() => return,
+                    // Its lines are missing, or were left out of the whole log.
+                    _ if self.shown.chains.contains(&to_it) => false,
+                    _ => return,
                 };
                 let flaw = (!is_right).then(|| {
                     wrong(format!("{what} leads to {to}, and packets did not come there from it"))
@@ -126,16 +167,18 @@ impl<'a> Look<'_, 'a> {
             (target, next) if target.goes_on() == Some(true) => {
                 let is_right = match next {
                     Next::Same(came) => chain == *came,
-                    Next::Elsewhere => false,
-                    Next::Nothing if self.must_go_on() => false,
-                    Next::Nothing => return,
+                    Next::Nothing if !self.must_go_on() => return,
+                    Next::Back(_) if !self.shown.returns => return,
+                    Next::Broken => return,
+                    _ if self.shown.ends(found.chain) => false,
+                    _ => return,
                 };
                 let flaw = (!is_right).then(|| {
                     wrong(format!("{what} lets packets go on to the next rule, and they did not"))
                 });
                 order.votes.push((ballot(found, number, Question::LeadsTo), flaw));
             }
-            (Target::Return, Next::Same(came)) => {
+            (Target::Return, Next::Same(came) | Next::Back(came)) => {
                 let is_right = chain != *came || found.chain.hook.is_some();
                 let flaw = (!is_right).then(|| {
                     wrong(format!("{what} leaves the chain, and packets went on to its next rule"))
@@ -183,18 +226,18 @@ impl<'a> Look<'_, 'a> {
     /// Behind the end of a user chain comes a line of the caller.
     fn chain_end(&self, index: usize, found: &Found<'_>, order: &mut Order) {
         let is_right = match self.next(index) {
-            Next::Same(..) => true,
-            Next::Elsewhere => false,
-            Next::Nothing if self.must_go_on() => false,
-            Next::Nothing => return,
+            Next::Same(_) | Next::Back(_) => true,
+            Next::Broken => return,
+            Next::Nothing if !self.must_go_on() => return,
+            _ if self.shown.policies => false,
+            _ => return,
         };
         let end = found.chain.len() + 1;
         let flaw = (!is_right).then(|| {
             flaw(
                 found,
                 format!(
-                    "the chain has {} rules, and packets did not come back from its end",
-                    end - 1
+                    "the chain ends before rule {end}, and packets did not come back from there"
                 ),
                 Witness::Way,
             )
@@ -321,12 +364,22 @@ impl<'a> Look<'_, 'a> {
                 // The line of a LOG rule does not tell where it stands.
                 Site::Log { .. } => {}
                 Site::Trace { chain, .. } if self.standings[later].walk == walk => {
-                    return Next::Same(chain);
+                    let is_back = self.standings[later].depth < self.standings[index].depth;
+                    return if is_back { Next::Back(chain) } else { Next::Same(chain) };
                 }
+                Site::Trace { .. } if self.is_same_place(index, later) => return Next::Broken,
                 _ => return Next::Elsewhere,
             }
         }
         Next::Nothing
+    }
+
+    /// Whether two steps are in one table at one hook.
+    fn is_same_place(&self, one: usize, other: usize) -> bool {
+        let (here, there) = (&self.trail.path[one], &self.trail.path[other]);
+        here.site.table() == there.site.table()
+            && here.devices == there.devices
+            && self.standings[one].stops == self.standings[other].stops
     }
 
     /// The next step of another hook of IP in the same direction of the packet's addresses.
@@ -361,6 +414,26 @@ impl<'a> Look<'_, 'a> {
         let went_up = self.standings.iter().any(|one| one.stop() == Some(Stop::Input));
         ports.len() > 1 || (went_up && !ports.is_empty())
     }
+}
+
+/// Whether jumps lead from a chain to another one, not at once.
+fn leads(table: &rulebook::Table, from: &str, to: &[u8]) -> bool {
+    let mut known: Vec<&str> = vec![from];
+    let mut next = 0;
+    while let Some(name) = known.get(next).copied() {
+        next += 1;
+        let chain = table.chains.iter().find(|chain| &*chain.name == name);
+        for rule in chain.iter().flat_map(|chain| &chain.rules) {
+            let (Target::Jump(name) | Target::Goto(name)) = &rule.target else { continue };
+            if name.as_bytes() == to {
+                return true;
+            }
+            if !known.contains(&&**name) {
+                known.push(name);
+            }
+        }
+    }
+    false
 }
 
 fn walked_on(what: &str) -> String {

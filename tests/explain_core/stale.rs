@@ -1,5 +1,8 @@
 //! A rule set that is not the one that packets met is never used as if it were.
 
+use std::fs;
+use std::path::Path;
+
 use tracecol::explain::Distrust;
 
 use super::scene::{Scene, moment, sample};
@@ -144,6 +147,23 @@ fn a_lost_line_is_no_reason_to_doubt_the_rules() {
             rest.remove(gone);
             let scene = Scene::of(&(rest.join("\n") + "\n"), &[&rules[0], &rules[1]]);
             assert_eq!(scene.misfits(), Vec::<String>::new(), "{case} without {}", lines[gone]);
+        }
+    }
+}
+
+/// Lines that somebody left out of the whole log before giving it away are no sign of other rules.
+#[test]
+fn a_log_without_some_kind_of_line_is_no_reason_to_doubt_the_rules() {
+    for case in ["1-kubernetes-nodeport", "5-chains"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/cases").join(case);
+        let text = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+        let (log, rules) = (text("kern.log"), text("iptables.rules"));
+        assert_eq!(Scene::of(&log, &[&rules]).misfits(), Vec::<String>::new(), "{case}");
+        for left_out in [":policy:", ":return:", "KUBE-MARK", "KUBE-SEP", ":tier2:", ":side:"]
+        {
+            let rest: Vec<&str> = log.lines().filter(|line| !line.contains(left_out)).collect();
+            let scene = Scene::of(&(rest.join("\n") + "\n"), &[&rules]);
+            assert_eq!(scene.misfits(), Vec::<String>::new(), "{case} without {left_out}");
         }
     }
 }
