@@ -159,8 +159,7 @@ fn a_log_without_some_kind_of_line_is_no_reason_to_doubt_the_rules() {
         let text = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
         let (log, rules) = (text("kern.log"), text("iptables.rules"));
         assert_eq!(Scene::of(&log, &[&rules]).misfits(), Vec::<String>::new(), "{case}");
-        for left_out in [":policy:", ":return:", "KUBE-MARK", "KUBE-SEP", ":tier2:", ":side:"]
-        {
+        for left_out in [":policy:", ":return:", "KUBE-MARK", "KUBE-SEP", ":tier2:", ":side:"] {
             let rest: Vec<&str> = log.lines().filter(|line| !line.contains(left_out)).collect();
             let scene = Scene::of(&(rest.join("\n") + "\n"), &[&rules]);
             assert_eq!(scene.misfits(), Vec::<String>::new(), "{case} without {left_out}");
