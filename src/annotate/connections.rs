@@ -58,19 +58,9 @@ fn nat_rule(hop: &Hop, lore: Lore<'_>) -> Option<NatRule> {
     if hop.site.table() != Some(Table::Nat) {
         return None;
     }
-    let (revision, found) = lore.rules.resolve(hop.layer, &hop.site)?.ok()?;
-    let (table, chain) = (found.table.name.clone(), found.chain.name.clone());
-    let key = (revision.rules.family, table.clone(), chain.clone());
-    if lore.distrust.0.contains_key(&key) {
-        return None;
-    }
-    let target = found.target().filter(translates)?;
-    let at = RuleAt { revision: revision.id, table, chain, number: found.number() };
+    let (target, at) = site_rule(hop, lore)?;
+    rewrites_source(&target)?;
     Some(NatRule { hop: hop.clone(), target, at })
-}
-
-fn translates(target: &Target) -> bool {
-    rewrites_source(target).is_some()
 }
 
 /// Whether a target rewrites the source (`true`) or the destination; none when neither, or when the hook decides.
@@ -112,6 +102,7 @@ fn makes(target: &Target, kind: NatKind) -> bool {
     matches!(target, Target::Netmap { .. }) || rewrites_source(target) == Some(is_source(kind))
 }
 
+/// What a site's rule does and where it stands; none when its chain does not fit.
 fn site_rule(hop: &Hop, lore: Lore<'_>) -> Option<(Target, RuleAt)> {
     let (revision, found) = lore.rules.resolve(hop.layer, &hop.site)?.ok()?;
     let (table, chain) = (found.table.name.clone(), found.chain.name.clone());

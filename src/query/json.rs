@@ -3,8 +3,8 @@
 use crate::model::{self, SourceId};
 use crate::query::{HostLore, tell_row};
 use crate::store::{
-    AnomalyRow, ConnectionRow, FromHow, GapRow, HostName, LinkEnd, LinkRow, PacketRow, RuleText,
-    Snapshot, SnapshotKind, Stats,
+    AnomalyRow, ConnectionRow, GapRow, HostName, LinkEnd, LinkRow, PacketRow, RuleText, Snapshot,
+    Stats,
 };
 use crate::wire;
 
@@ -51,19 +51,11 @@ pub fn anomaly(row: &AnomalyRow) -> wire::Anomaly {
 pub fn snapshot(snapshot: &Snapshot) -> wire::Snapshot {
     wire::Snapshot {
         snapshot: snapshot.id,
-        kind: match snapshot.kind {
-            SnapshotKind::Rules => "rules",
-            SnapshotKind::Context => "context",
-        },
+        kind: snapshot.kind.name(),
         host: snapshot.host.clone(),
         netns: snapshot.netns.clone(),
         from: snapshot.from.and_then(wire::wall_time),
-        from_how: match snapshot.from_how {
-            FromHow::Header => "header",
-            FromHow::Given => "given",
-            FromHow::File => "file",
-            FromHow::Unknown => "unknown",
-        },
+        from_how: snapshot.from_how.name(),
         name: snapshot.name.clone(),
         bytes: snapshot.text.len() as u64,
     }
